@@ -1,0 +1,146 @@
+"""The contract between connectors and the use cases: pages come in, verdicts come out.
+
+A *source* yields pages of native records and never judges them. A *target* gives exactly one verdict for every item
+it was handed, whatever happened on the wire; it never raises for something that concerns single items.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time to pull, ``start`` inclusive, ``end`` exclusive; both carry a zone."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a source: the bytes as they came, and the native records found in them.
+
+    ``cursor`` is the position that is safe once this page is stored; ``None`` means that the cursor stays.
+    """
+
+    number: int
+    raw: bytes
+    media_type: str
+    records: Sequence[Mapping[str, Any]]
+    fetched_at: datetime
+    cursor: str | None
+
+
+class Outcome(StrEnum):
+    """What became of one item at a target."""
+
+    ACCEPTED = "accepted"
+    UNCHANGED = "unchanged"  # the target holds it already; nothing was written
+    REJECTED = "rejected"  # refused for good: a person must act
+    RETRY = "retry"  # surely not applied: may be sent again
+    IN_DOUBT = "in_doubt"  # may or may not have been applied: ask before sending again
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message to a target. ``key`` names it in verdicts; ``known``: the target once acknowledged the dossier."""
+
+    key: str
+    code: str
+    payload: Mapping[str, Any]
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one item, with a reason fit for people: no payload, no personal data."""
+
+    key: str
+    outcome: Outcome
+    reason: str = ""
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a target says it holds of one dossier. ``state`` in national codes, ``None`` when it cannot be told."""
+
+    code: str
+    state: int | None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class CheckStatus(StrEnum):
+    """Result of one check of a connector."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of ``hosync check``: what was tried, how it went, and what to do when it failed."""
+
+    name: str
+    status: CheckStatus
+    detail: str
+    fix: str = ""
+
+
+class Source(Protocol):
+    """A sector system that dossiers are pulled from. Used by one thread."""
+
+    def pull(
+        self, *, window: Window | None, cursor: str | None, open_codes: Sequence[str], now: datetime
+    ) -> Iterator[Page]:
+        """Yield pages in order. ``window=None`` means: what is new since ``cursor``.
+
+        ``open_codes`` are the source's own ids of dossiers that we hold and that are not at their end, for systems
+        that must be asked about them one by one. Raises ``connectors.errors.ConnectorError`` when a page is broken
+        or the system can't be reached; pages yielded before stay good.
+        """
+        ...
+
+    def check(self) -> list[CheckResult]:
+        """Try connection, sign-in and one small read; never raises for what it finds."""
+        ...
+
+    def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class Target(Protocol):
+    """A system that dossiers are pushed to. Used by one thread."""
+
+    def send_dossiers(self, items: Sequence[Item]) -> list[Verdict]:
+        """Send dossier records; one verdict per item, in any order."""
+        ...
+
+    def send_steps(self, items: Sequence[Item]) -> list[Verdict]:
+        """Send processing steps; items of one dossier are in order and stay so."""
+        ...
+
+    def lookup(self, code: str) -> Held | None:
+        """What the target holds of one dossier, ``None`` when it holds nothing. Raises ConnectorError."""
+        ...
+
+    def listing(self) -> Iterator[Held]:
+        """Everything the target holds, streamed. Raises ConnectorError: a cut listing is an error, never shorter."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """How much the target holds, per bucket. Raises ConnectorError."""
+        ...
+
+    def check(self) -> list[CheckResult]:
+        """Try connection and sign-in; never raises for what it finds."""
+        ...
+
+    def close(self) -> None:
+        """Release connections."""
+        ...
