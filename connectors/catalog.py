@@ -1,0 +1,141 @@
+"""The catalog of systems: one YAML file per system, read and checked as a whole.
+
+``load_catalog()`` gives a ``Catalog``; when anything is wrong it raises one ``CatalogError`` that lists every mistake
+with file, line, key, what is allowed and how to put it right. What the keys mean: ``catalog_models.py``.
+
+DAG files load the catalog at every parse, so this stays cheap: libyaml, pydantic, and no transport is imported.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import BaseModel
+
+from connectors.catalog_explain import explain, nearest
+from connectors.catalog_models import Entry, SourceEntry, SourceProtocol, TargetEntry, TargetProtocol
+from connectors.catalog_yaml import Document, read
+from connectors.errors import CatalogError, CatalogProblem
+
+FOLDER = Path(__file__).parent / "catalog"
+CONTRACTS = Path(__file__).parent.parent / "schemas" / "wire"
+
+# Where the model of a protocol's ``options`` stands; imported only when an entry uses it.
+OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        SourceProtocol.MAPI: "connectors.catalog_options:MapiOptions",
+        SourceProtocol.IGATE: "connectors.catalog_options:IgateOptions",
+        SourceProtocol.XROAD_SOAP: "connectors.catalog_options:XRoadSoapOptions",
+        TargetProtocol.NPSP: "connectors.targets.options:NpspOptions",
+        TargetProtocol.LGSP_DOCUMENT: "connectors.targets.options:LgspDocumentOptions",
+        TargetProtocol.EMC: "connectors.targets.options:EmcOptions",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All systems, in the order of their names."""
+
+    sources: tuple[SourceEntry, ...]
+    targets: tuple[TargetEntry, ...]
+    folder: Path
+    _by_name: Mapping[str, SourceEntry | TargetEntry] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {entry.system: entry for entry in (*self.sources, *self.targets)})
+
+    def __iter__(self) -> Iterator[SourceEntry | TargetEntry]:
+        return iter((*self.sources, *self.targets))
+
+    def entry(self, name: str) -> SourceEntry | TargetEntry:
+        """The entry of a system; raises ``CatalogError`` that suggests the name that was meant."""
+        found = self._by_name.get(name)
+        if found is None:
+            raise self._unknown(name, "system", list(self._by_name))
+        return found
+
+    def source(self, name: str) -> SourceEntry:
+        """The entry of a source; raises ``CatalogError`` for a target or an unknown name."""
+        found = self._by_name.get(name)
+        if isinstance(found, SourceEntry):
+            return found
+        raise self._unknown(name, "source", [entry.system for entry in self.sources])
+
+    def target(self, name: str) -> TargetEntry:
+        """The entry of a target; raises ``CatalogError`` for a source or an unknown name."""
+        found = self._by_name.get(name)
+        if isinstance(found, TargetEntry):
+            return found
+        raise self._unknown(name, "target", [entry.system for entry in self.targets])
+
+    def _unknown(self, name: str, what: str, known: list[str]) -> CatalogError:
+        fix = f"{nearest(name, known)}Known: {', '.join(known) or 'none'}"
+        return CatalogError((CatalogProblem(str(self.folder), 0, what, f"there is no {what} '{name}'", fix),))
+
+
+def load_catalog(folder: Path | str | None = None) -> Catalog:
+    """Read every ``*.yaml`` of ``folder`` (default: HOSYNC_CATALOG, else ``connectors/catalog``)."""
+    place = Path(folder or os.environ.get("HOSYNC_CATALOG") or FOLDER)
+    files = sorted(place.glob("*.yaml"))
+    if not files:
+        fix = "Point HOSYNC_CATALOG at a folder of catalog files"
+        raise CatalogError((CatalogProblem(str(place), 0, "folder", "holds no *.yaml file", fix),))
+    problems: list[CatalogProblem] = []
+    entries: dict[str, SourceEntry | TargetEntry] = {}
+    for path in files:
+        try:
+            entry = load_entry(path)
+        except CatalogError as error:
+            problems += error.problems
+            continue
+        entries[entry.system] = entry
+    if problems:
+        raise CatalogError(tuple(problems))
+    return Catalog(
+        sources=tuple(entry for entry in entries.values() if isinstance(entry, SourceEntry)),
+        targets=tuple(entry for entry in entries.values() if isinstance(entry, TargetEntry)),
+        folder=place,
+    )
+
+
+def load_entry(path: Path) -> SourceEntry | TargetEntry:
+    """Read and check one catalog file; raises ``CatalogError`` with all its mistakes."""
+    document = read(path)
+    kind = document.data.get("kind")
+    if kind not in ("source", "target"):
+        raise CatalogError((document.problem(("kind",), "must be 'source' or 'target'", "Say what the system is"),))
+    model: type[SourceEntry | TargetEntry] = SourceEntry if kind == "source" else TargetEntry
+    problems = explain(document, model, document.data)
+    options = _options(document, problems)
+    name = document.data.get("system")
+    if not problems and name != path.stem:
+        problems.append(
+            document.problem(("system",), f"'{name}' does not match the file name", f"Rename the file to {name}.yaml")
+        )
+    if problems:
+        raise CatalogError(tuple(sorted(problems, key=lambda problem: problem.line)))
+    entry = model.model_validate({**document.data, "options": options})
+    entry._file = document.file
+    return entry
+
+
+def contract_path(entry: Entry) -> Path:
+    """Where the entry's contract snapshot stands."""
+    return CONTRACTS / entry.contract
+
+
+def _options(document: Document, problems: list[CatalogProblem]) -> BaseModel | None:
+    """The typed options of the entry's protocol; mistakes are added to ``problems``."""
+    place = OPTIONS.get(str(document.data.get("protocol")))
+    if place is None:  # an unknown protocol is among the problems already
+        return None
+    module, _, name = place.partition(":")
+    model: type[BaseModel] = getattr(import_module(module), name)
+    given = document.data.get("options") or {}
+    found = explain(document, model, given, at=("options",))
+    problems += found
+    return None if found else model.model_validate(given)

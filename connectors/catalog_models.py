@@ -1,0 +1,287 @@
+"""What a catalog entry holds. Start with ``SourceEntry`` and ``TargetEntry`` at the end of the file.
+
+Every key of ``connectors/catalog/<system>.yaml`` is a field here, with its unit, default and meaning; unknown keys are
+errors. What only one protocol needs stands under ``options`` and is typed in ``catalog_options.py`` (sources) or
+``targets/options.py`` (targets). This module imports nothing heavy: DAG files read the catalog at every parse.
+"""
+
+import re
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
+
+SYSTEM_NAME = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
+_DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_CRON_FIELD = re.compile(r"^[\d*/,\-]+$|^[A-Za-z]{3}(-[A-Za-z]{3})?$")
+_CRON_NAMES = frozenset({"@hourly", "@daily", "@weekly", "@monthly"})
+
+
+def _duration(value: Any) -> Any:
+    match = _DURATION.match(value.strip()) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("a duration is a number with a unit: 90s, 15m, 2h or 3d")
+    return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})
+
+
+def _written(value: timedelta) -> str:
+    """A duration as it is written in a catalog file, in the largest unit that fits."""
+    seconds = round(value.total_seconds())
+    unit, size = next((unit, size) for unit, size in _SECONDS.items() if seconds % size == 0)
+    return f"{seconds // size}{unit}"
+
+
+def _system_name(value: str) -> str:
+    if not SYSTEM_NAME.match(value):
+        raise ValueError("a name is 2 to 31 lower-case letters, digits and '_', beginning with a letter")
+    return value
+
+
+def _cron(value: str) -> str:
+    fields = value.split()
+    if value in _CRON_NAMES or (len(fields) == 5 and all(_CRON_FIELD.match(field) for field in fields)):
+        return value
+    raise ValueError("a schedule is five cron fields such as '*/10 * * * *', or @hourly, @daily, @weekly, @monthly")
+
+
+def _relative_path(value: str) -> str:
+    if value.startswith("/") or ".." in Path(value).parts:
+        raise ValueError("a contract is a path below schemas/wire, such as dkkd/dkkd.wsdl")
+    return value
+
+
+_WRITTEN_DURATION = {"type": "string", "pattern": r"^\s*\d+\s*(s|m|h|d)\s*$", "examples": ["90s", "15m", "2h", "3d"]}
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(_written, return_type=str, when_used="json"),
+    WithJsonSchema(_WRITTEN_DURATION),
+]
+"""Written ``90s``, ``15m``, ``2h`` or ``3d``."""
+SystemName = Annotated[str, AfterValidator(_system_name)]
+Cron = Annotated[str, AfterValidator(_cron)]
+"""Five cron fields in Vietnamese local time, or one of the @-names."""
+ContractPath = Annotated[str, AfterValidator(_relative_path)]
+
+
+class Part(BaseModel):
+    """Base of all parts of an entry: unknown keys are errors, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Title(Part):
+    """A name for people, Vietnamese first."""
+
+    vi: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class Owner(Part):
+    """The agency that runs the system, and is called when it is silent. ``agency`` is an agency code such as G09."""
+
+    agency: str = Field(min_length=1)
+    vi: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class Timeouts(Part):
+    """Time limits of one call: to connect, between two received bytes, and altogether."""
+
+    connect_s: float = Field(default=5, gt=0, le=120)
+    read_s: float = Field(default=30, gt=0, le=3600)
+    total_s: float = Field(default=120, gt=0, le=7200)
+
+
+class Limits(Part):
+    """How large one answer may be, after decompression."""
+
+    max_response_mb: int = Field(default=64, ge=1, le=2048)
+
+    @property
+    def max_response_bytes(self) -> int:
+        """The limit in bytes."""
+        return self.max_response_mb << 20
+
+
+class SourceProtocol(StrEnum):
+    """How a source speaks."""
+
+    MAPI = "mapi"
+    IGATE = "igate"
+    XROAD_SOAP = "xroad-soap"
+
+
+class TargetProtocol(StrEnum):
+    """How a target speaks."""
+
+    NPSP = "npsp"
+    LGSP_DOCUMENT = "lgsp-document"
+    EMC = "emc"
+
+
+class PullStyle(StrEnum):
+    """How a source is asked for what is new.
+
+    ``window``: by date windows over an unchanging date, plus each open dossier by its id;
+    ``newest-first``: pages sorted by last change, newest first, until what is known already;
+    ``changed-since``: a window over the time of the last change.
+    """
+
+    WINDOW = "window"
+    NEWEST_FIRST = "newest-first"
+    CHANGED_SINCE = "changed-since"
+
+
+class Pull(Part):
+    """How a source is read. A run begins ``overlap`` before the cursor; the cursor stays ``safety_lag`` behind now."""
+
+    style: PullStyle
+    window_days: int = Field(default=3, ge=1, le=366)
+    """Days per request of a window; a backfill is cut into pieces of this size too."""
+    overlap: Duration = timedelta(hours=1)
+    """Read again before the cursor: longer than the longest transaction of the source."""
+    safety_lag: Duration = timedelta(minutes=5)
+    """The cursor is never closer to now than this: covers clocks that differ and late commits."""
+    page_size: int = Field(default=100, ge=1, le=5000)
+    refresh_open: bool = False
+    """Ask again, one by one, for every dossier that we hold and that is not at its end."""
+    start: date
+    """The first day ever read: where the very first run begins, and a full load."""
+
+
+class Entry(Part):
+    """What sources and targets have in common."""
+
+    system: SystemName
+    title: Title
+    owner: Owner
+    connection: str = Field(min_length=1)
+    """The Airflow connection id; ``gplx`` is read from AIRFLOW_CONN_GPLX."""
+    contract: ContractPath
+    """The snapshot of the system's contract, a path below schemas/wire."""
+    mapping: SystemName
+    schedule: Cron | None = None
+    """When it runs, in Vietnamese local time; ``null``: only by hand."""
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    options: Any = Field(default_factory=dict)
+    """After loading: the options model of the protocol."""
+
+    _file: str = PrivateAttr(default="")
+
+    @property
+    def file(self) -> str:
+        """The catalog file the entry was read from, for messages."""
+        return self._file
+
+
+class SourceEntry(Entry):
+    """A sector system that dossiers are pulled from."""
+
+    kind: Literal["source"]
+    protocol: SourceProtocol
+    precedence: int = Field(ge=1, le=1000)
+    """Who is right when two systems tell different states of one dossier at the same time: the higher one."""
+    pull: Pull
+
+
+class Message(StrEnum):
+    """What a target takes: whole dossier records, or single processing steps."""
+
+    DOSSIER = "dossier"
+    STEP = "step"
+
+
+class InDoubt(StrEnum):
+    """What to do when nobody knows whether a message was applied.
+
+    ``ask``: look it up at the target before anything else; ``resend``: the operation is idempotent, send it again;
+    ``give_up``: a second copy would do harm and the target cannot be asked: leave it to reconciliation and a person.
+    """
+
+    ASK = "ask"
+    RESEND = "resend"
+    GIVE_UP = "give_up"
+
+
+class Operation(Part):
+    """How one kind of message behaves."""
+
+    in_doubt: InDoubt
+
+
+class Operations(Part):
+    """Behaviour per kind of message; a target names those it takes."""
+
+    dossier: Operation | None = None
+    step: Operation | None = None
+
+
+class Batch(Part):
+    """How many messages go into one call."""
+
+    dossiers: int = Field(default=1, ge=1, le=1000)
+    steps: int = Field(default=10, ge=1, le=1000)
+
+
+class ReconcileMethod(StrEnum):
+    """How a target can be asked what it holds: dossier by dossier, its whole listing, or only counts."""
+
+    LOOKUP = "lookup"
+    LISTING = "listing"
+    COUNTS = "counts"
+
+
+class Reconcile(Part):
+    """How and how often a target is compared with the ledger."""
+
+    method: ReconcileMethod
+    schedule: Cron | None = None
+    limit: int = Field(default=1000, ge=1)
+    """``lookup``: how many dossiers are asked for in one run."""
+    grace_s: float = Field(default=900, ge=0)
+    """Differences younger than this, or with a delivery on its way, are in flight and no break."""
+    heal_limit: int = Field(default=500, ge=0)
+    """At most this many breaks are healed without a person in one run."""
+    heal_share: float = Field(default=0.01, ge=0, le=1)
+    """And at most this share of the target's dossiers: a wrong mapping must not rewrite a target."""
+
+
+class TargetEntry(Entry):
+    """A system that dossiers are pushed to."""
+
+    kind: Literal["target"]
+    protocol: TargetProtocol
+    messages: tuple[Message, ...] = Field(min_length=1)
+    batch: Batch = Batch()
+    concurrency: int = Field(default=1, ge=1, le=64)
+    """How many calls may be under way at once, over all workers of one run."""
+    lease_s: float = Field(default=300, gt=0, le=86400)
+    """How long a worker owns what it claimed; longer than the total time limit of a call."""
+    operations: Operations
+    reconcile: Reconcile
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TargetEntry":
+        for message in Message:
+            declared = getattr(self.operations, message.value) is not None
+            if declared != (message in self.messages):
+                raise ValueError(f"'messages' and 'operations' must both name '{message.value}', or neither")
+        if self.lease_s <= self.timeouts.total_s:
+            raise ValueError("lease_s must be longer than timeouts.total_s, or a slow call would be sent twice")
+        return self

@@ -1,0 +1,249 @@
+"""One HTTP client per system and thread: limits on everything, surprises classified, nothing leaked.
+
+What it guarantees, whatever the other side does:
+
+* connect, read and total time limits on every call (``deadline``), a cap on the decoded bytes, redirects refused;
+* a body shorter than announced, or compressed and cut, is an error, never a shorter answer;
+* environment variables and ``.netrc`` change nothing: proxy, authorities and client certificate come from the
+  connection's extra;
+* an exception says what became of the request (``errors``) and carries neither body nor secret.
+
+Nothing is repeated here: whoever knows whether an operation may be repeated wraps the call in ``retry.repeat``.
+"""
+
+import uuid
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import requests
+import urllib3
+
+from connectors import deadline
+from connectors.catalog_models import Limits, Timeouts
+from connectors.connections import ConnectionSettings
+from connectors.errors import BrokenAnswer, CertificateProblem, ConnectorError, OutcomeUnknown
+from connectors.outcomes import of_status, of_transport
+
+_CHUNK = 1 << 16
+_INFLATE_STEP = 1 << 20
+_GZIP = zlib.MAX_WBITS | 16
+_BOM = b"\xef\xbb\xbf"
+
+
+def new_message_id() -> str:
+    """A fresh id for one message; every attempt gets its own, so that both sides can find it in their logs."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A complete answer: decoded ``body``, ``headers`` with lower-case names, ``media_type`` without parameters."""
+
+    system: str
+    where: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def media_type(self) -> str:
+        """``application/json`` of ``Application/JSON; charset=utf-8``; empty when the header is missing."""
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    def json(self) -> Any:
+        """The body as JSON, strictly: UTF-8 only, no NaN, nothing after the end. Raises ``BrokenAnswer``."""
+        text = self.body.removeprefix(_BOM)
+        if self.media_type in ("text/html", "application/xhtml+xml") or text[:64].lstrip().startswith(b"<"):
+            raise BrokenAnswer(
+                self.system,
+                f"{self.where}: a page of markup came where JSON was expected",
+                "This is usually a sign-in page or a firewall: check the address and the account of the connection",
+                status=self.status,
+            )
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            problem = f"{self.where}: the answer is not valid JSON (byte {error.pos} of {len(text)})"
+        # Outside the handler: the JSON error holds the whole body and must not be chained to ours.
+        raise BrokenAnswer(self.system, problem, status=self.status)
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object; anything else raises ``BrokenAnswer``."""
+        value = self.json()
+        if not isinstance(value, dict):
+            kind = type(value).__name__
+            raise BrokenAnswer(self.system, f"{self.where}: expected a JSON object, got {kind}", status=self.status)
+        return value
+
+
+class HttpClient:
+    """Calls one system. Not shared between threads (a session's connections and cookies are not)."""
+
+    def __init__(
+        self,
+        system: str,
+        settings: ConnectionSettings,
+        *,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """``system`` names it in errors; ``timeouts`` and ``limits`` come from its catalog entry."""
+        self.system = system
+        self.settings = settings
+        self._timeouts = timeouts or Timeouts()
+        self._cap = (limits or Limits()).max_response_bytes
+        self._session = _session(settings)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept_status: frozenset[int] = frozenset(),
+    ) -> Answer:
+        """Send one request and read the whole answer.
+
+        ``path`` begins with ``/`` and is added to the connection's base URL. At most one of ``json`` (anything orjson
+        serializes), ``form`` and ``content`` is the body. Statuses in ``accept_status`` are returned like a 2xx, for
+        protocols whose errors are in the body. Raises the errors of ``connectors.errors``.
+        """
+        where = f"{method} {path}"
+        sent_headers = {"Accept": "application/json", **(headers or {})}
+        body: bytes | Mapping[str, str] | None = content if content is not None else form
+        if json is not None:
+            body = orjson.dumps(json)
+            sent_headers.setdefault("Content-Type", "application/json; charset=utf-8")
+        answer = self._exchange(method, path, where, params=params, body=body, headers=sent_headers)
+        problem = of_status(self.system, where, answer.status, answer.headers, answer.body)
+        if problem is not None and answer.status not in accept_status:
+            raise problem
+        return answer
+
+    def touch(self) -> None:
+        """Ask for ``/`` and take any status: raises only when nothing answers there."""
+        self._exchange("GET", "/", "GET /", params=None, body=None, headers={})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        where: str,
+        *,
+        params: Mapping[str, str | int] | None,
+        body: bytes | Mapping[str, str] | None,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        limits = self._timeouts
+        failure: ConnectorError
+        with deadline.total_deadline(limits.total_s):
+            try:
+                with self._session.request(
+                    method,
+                    self.settings.base_url + path,
+                    params=params,
+                    data=body,
+                    headers=dict(headers),
+                    timeout=(min(limits.connect_s, limits.total_s), limits.read_s),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    return Answer(
+                        system=self.system,
+                        where=where,
+                        status=response.status_code,
+                        headers={name.lower(): value for name, value in response.headers.items()},
+                        body=self._read(where, response),
+                    )
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+                failure = of_transport(self.system, where, error)
+                if deadline.passed():
+                    failure = OutcomeUnknown(
+                        self.system,
+                        f"{where}: not finished within {limits.total_s:g} s",
+                        "If the system is only slow, raise timeouts.total_s in its catalog entry",
+                    )
+        # Outside the handler: what requests raised may hold the request, so it is not chained.
+        raise failure
+
+    def _read(self, where: str, response: requests.Response) -> bytes:
+        """The decoded body, at most the cap; raises ``BrokenAnswer`` when it is longer, cut or oddly encoded."""
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        chunks = iter(lambda: response.raw.read(_CHUNK, decode_content=False), b"")
+        if encoding in ("", "identity"):
+            pieces: Iterator[bytes] = chunks
+        elif encoding in ("gzip", "x-gzip"):
+            pieces = _inflated(chunks, lambda problem: self._broken(where, problem))
+        else:
+            raise self._broken(where, "its Content-Encoding is not one we asked for")
+        body = bytearray()
+        for piece in pieces:
+            body += piece
+            if len(body) > self._cap:
+                raise self._broken(where, f"it is larger than {self._cap >> 20} MB (limits.max_response_mb)")
+        return bytes(body)
+
+    def _broken(self, where: str, problem: str) -> BrokenAnswer:
+        return BrokenAnswer(self.system, f"{where}: the answer cannot be used: {problem}")
+
+
+def _inflated(chunks: Iterator[bytes], broken: Callable[[str], BrokenAnswer]) -> Iterator[bytes]:
+    """Inflate ``chunks`` in small steps: a few kilobytes may stand for gigabytes, and the reader counts."""
+    inflater = zlib.decompressobj(_GZIP)
+    started = False
+    for chunk in chunks:
+        started = True
+        data = chunk
+        while data:
+            if inflater.eof:  # gzip allows several members one after the other
+                inflater = zlib.decompressobj(_GZIP)
+            try:
+                yield inflater.decompress(data, _INFLATE_STEP)
+            except zlib.error:
+                raise broken("its compression is damaged") from None
+            data = inflater.unconsumed_tail or inflater.unused_data
+    if started and not inflater.eof:
+        raise broken("it is compressed and was cut before its end")
+
+
+def _session(settings: ConnectionSettings) -> requests.Session:
+    session = requests.Session()
+    # With the environment trusted, a CA variable would replace our own authorities and a .netrc entry the token.
+    session.trust_env = False
+    session.headers.update({"User-Agent": "hosync", "Accept-Encoding": "gzip"})
+    session.verify = settings.text("ca_bundle") or True
+    certificate, key = settings.text("client_cert"), settings.text("client_key")
+    if certificate:
+        session.cert = (certificate, key) if key else certificate
+    proxy = settings.text("proxy")
+    if proxy:
+        session.proxies = {"http": proxy, "https": proxy}
+    for path in filter(None, (settings.text("ca_bundle"), certificate, key)):
+        _must_be_readable(settings, path)
+    adapter = deadline.DeadlineAdapter(pool_connections=2, pool_maxsize=2)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def _must_be_readable(settings: ConnectionSettings, path: str) -> None:
+    try:
+        with Path(path).open("rb"):
+            return
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise CertificateProblem(
+            settings.conn_id, f"file {path}: {reason}", "Correct the connection's extra"
+        ) from error

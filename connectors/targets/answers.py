@@ -1,0 +1,130 @@
+"""What an answer means for the items of the call it belongs to: the same few kinds for every target.
+
+Pure decisions. A target's own module reads an answer into a ``Reply``; ``verdict`` turns it into the outcome of one
+item. A failed exchange (an error of ``connectors.errors``) becomes a ``Reply`` by ``of_error``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from http import HTTPStatus
+from types import MappingProxyType
+
+from connectors.api import Item, Outcome, Verdict
+from connectors.errors import ConnectorError, Intent, NotSignedIn, OutcomeUnknown, Refused, Throttled
+from connectors.targets.words import quoted
+
+
+class Kind(StrEnum):
+    """What the target did with a call."""
+
+    DONE = "done"
+    EXISTS = "exists"  # refused: it holds this already
+    MISSING = "missing"  # refused: it does not hold the dossier
+    REFUSED = "refused"  # refused for what the data say
+    SIGN_IN = "sign-in"  # turned away: the session or token is over
+    NOT_NOW = "not-now"  # surely not applied, and the data is not at fault
+    UNCLEAR = "unclear"  # nobody knows whether it was applied
+
+
+OUTCOMES: Mapping[Kind, Outcome] = MappingProxyType(
+    {
+        Kind.DONE: Outcome.ACCEPTED,
+        Kind.EXISTS: Outcome.REJECTED,
+        Kind.MISSING: Outcome.REJECTED,
+        Kind.REFUSED: Outcome.REJECTED,
+        Kind.SIGN_IN: Outcome.RETRY,
+        Kind.NOT_NOW: Outcome.RETRY,
+        Kind.UNCLEAR: Outcome.IN_DOUBT,
+    }
+)
+
+_DATA_AT_FAULT = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+
+OWN_WORDS_STATUS: frozenset[int] = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+"""Statuses beside which a service may explain itself in the body, in its ordinary form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One call's answer, understood. ``reason`` is ours; ``said`` are the target's raw words and never leave here."""
+
+    kind: Kind
+    reason: str = ""
+    said: str = field(default="", repr=False)
+    retry_after_s: float | None = None
+
+
+def of_error(error: ConnectorError) -> Reply:
+    """What a failed exchange means for a write.
+
+    An HTTP refusal without a word of the service (403, 404, 405 …) comes from a gateway or a wrong path. It would
+    refuse every dossier alike, so it is no verdict about one: everything waits until a person has put it right.
+    """
+    if isinstance(error, NotSignedIn):
+        return Reply(kind=Kind.SIGN_IN, reason=str(error))
+    if isinstance(error, Throttled):
+        return Reply(kind=Kind.NOT_NOW, reason=str(error), retry_after_s=error.retry_after_s)
+    if isinstance(error, Refused):
+        kind = Kind.REFUSED if error.status in _DATA_AT_FAULT else Kind.NOT_NOW
+        return Reply(kind=kind, reason=str(error))
+    if error.intent is Intent.ASK:
+        return Reply(kind=Kind.UNCLEAR, reason=str(error))
+    return Reply(kind=Kind.NOT_NOW, reason=str(error))
+
+
+def held_back(reply: Reply) -> Reply:
+    """The reply for what was not sent any more, because of what an earlier call brought."""
+    return Reply(
+        kind=Kind.NOT_NOW,
+        reason=f"not sent, an earlier call of the same run failed: {reply.reason}",
+        retry_after_s=reply.retry_after_s,
+    )
+
+
+def stops_the_run(reply: Reply) -> bool:
+    """Whether further calls are pointless (nobody signs us in) or unwise (a target that does not answer properly)."""
+    return reply.kind in (Kind.SIGN_IN, Kind.NOT_NOW, Kind.UNCLEAR)
+
+
+def raised(system: str, where: str, reply: Reply) -> ConnectorError:
+    """The same reply as an error, for a read that did not get what it asked for."""
+    words = quoted(reply.said)
+    message = f"{where}: {reply.reason}" + (f": “{words}”" if words else "")
+    if reply.kind is Kind.NOT_NOW:
+        return Throttled(system, message, retry_after_s=reply.retry_after_s)
+    return OutcomeUnknown(system, message) if reply.kind is Kind.UNCLEAR else Refused(system, message)
+
+
+def verdict(item: Item, reply: Reply, payloads: Sequence[Mapping[str, object]] | None = None) -> Verdict:
+    """The outcome of one item. ``payloads`` is all that went out with the call, when that was more than the item."""
+    words = quoted(reply.said, [item.payload] if payloads is None else payloads)
+    reason = f"{reply.reason}: “{words}”" if words else reply.reason
+    outcome = OUTCOMES[reply.kind]
+    return Verdict(
+        key=item.key,
+        outcome=outcome,
+        reason="" if outcome is Outcome.ACCEPTED else reason,
+        retry_after_s=reply.retry_after_s if outcome is Outcome.RETRY else None,
+    )
+
+
+def unchanged(item: Item, reply: Reply) -> Verdict:
+    """The outcome of an item that the target holds already, just so."""
+    return replace(verdict(item, reply), outcome=Outcome.UNCHANGED)

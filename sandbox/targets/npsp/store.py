@@ -1,0 +1,213 @@
+"""What the portal holds: dossiers by the code they were sent under, and the steps of each.
+
+The code is kept as sent: the two written forms of one agency make two dossiers here, as they would on the portal.
+A step belongs to its dossier and is known by (MaHoSo, ThoiDiemXuLy, TrangThai, NoiDungXuLy); the same step again
+changes nothing. Steps do not move the dossier: its state is the TrangThaiHoSo of its last record (assumed, no public
+source says that the portal derives one from the other).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sandbox.targets.store import Effect, Store, Write, encode, fingerprint
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS dossiers (
+    id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    state INTEGER NOT NULL,
+    unit TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL,
+    body BLOB NOT NULL,
+    body_hash BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS steps (
+    id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL,
+    key TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    stored_at TEXT NOT NULL,
+    body BLOB NOT NULL,
+    body_hash BLOB NOT NULL,
+    UNIQUE (code, key)
+);
+INSERT OR IGNORE INTO tallies VALUES ('dossiers', 0), ('steps', 0);
+CREATE TRIGGER IF NOT EXISTS dossiers_in AFTER INSERT ON dossiers BEGIN
+    INSERT INTO tallies VALUES ('dossiers', 1), ('state:' || NEW.state, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS dossiers_move AFTER UPDATE OF state ON dossiers WHEN NEW.state <> OLD.state BEGIN
+    UPDATE tallies SET n = n - 1 WHERE name = 'state:' || OLD.state;
+    INSERT INTO tallies VALUES ('state:' || NEW.state, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS dossiers_out AFTER DELETE ON dossiers BEGIN
+    UPDATE tallies SET n = n - 1 WHERE name IN ('dossiers', 'state:' || OLD.state);
+END;
+CREATE TRIGGER IF NOT EXISTS steps_in AFTER INSERT ON steps BEGIN
+    INSERT INTO tallies VALUES ('steps', 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS steps_out AFTER DELETE ON steps BEGIN
+    UPDATE tallies SET n = n - 1 WHERE name = 'steps';
+END;
+"""
+
+
+class Clash(StrEnum):
+    """Why a batch of well-formed records cannot be applied."""
+
+    EXISTS = "exists"
+    UNKNOWN = "unknown"
+
+
+class _ClashError(Exception):
+    """Leaves the transaction, undoing it; never leaves this module."""
+
+    def __init__(self, clash: Clash) -> None:
+        super().__init__(clash)
+        self.clash = clash
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A stored dossier as the portal shows it in a look-up."""
+
+    code: str
+    state: int
+
+
+class PortalStore(Store):
+    """Dossiers and steps in ``npsp.db``."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, _SCHEMA)
+
+    def insert(self, unit: str, records: Sequence[Mapping[str, Any]], now: datetime) -> Clash | None:
+        """Store new dossiers, all or none; EXISTS when any of them is already there (or comes twice)."""
+        return self._apply(records, lambda record: self._insert_one(unit, record, now))
+
+    def update(self, records: Sequence[Mapping[str, Any]], now: datetime) -> Clash | None:
+        """Replace dossiers, all or none; UNKNOWN when any of them is not there."""
+        return self._apply(records, lambda record: self._replace(record, now))
+
+    def add_steps(self, records: Sequence[Mapping[str, Any]], now: datetime) -> Clash | None:
+        """Store steps, all or none; UNKNOWN when any of their dossiers is not there."""
+        return self._apply(records, lambda record: self._add_step(record, now))
+
+    def find(self, code: str) -> Held | None:
+        """The dossier stored under exactly this code."""
+        row = self.db.execute("SELECT code, state FROM dossiers WHERE code = ?", (code,)).fetchone()
+        return None if row is None else Held(row[0], row[1])
+
+    def held(self, code: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every dossier, or the one of ``code``, as the control endpoint lists it: state 1..10, body as sent."""
+        where, parameters = ("", ()) if code is None else (" WHERE code = ?", (code,))
+        rows = self.stream(f"SELECT code, state, unit, created_at, changed_at, body FROM dossiers{where}", parameters)
+        return ({**row, "body": orjson.Fragment(row["body"])} for row in rows)
+
+    def held_steps(self, code: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every step, or those of ``code``, in the order they were stored."""
+        where, parameters = ("", ()) if code is None else (" WHERE code = ?", (code,))
+        rows = self.stream(f"SELECT code, key, state, stored_at, body FROM steps{where} ORDER BY id", parameters)
+        return ({**row, "body": orjson.Fragment(row["body"])} for row in rows)
+
+    def delete(self, codes: Sequence[str]) -> int:
+        """Lose dossiers together with their steps, unseen by the ledger of writes. Gives how many were there."""
+        with self.transaction() as db:
+            db.executemany("DELETE FROM steps WHERE code = ?", [(code,) for code in codes])
+            return db.executemany("DELETE FROM dossiers WHERE code = ?", [(code,) for code in codes]).rowcount
+
+    def set_state(self, code: str, state: int, now: datetime) -> bool:
+        """Put a dossier in another state, in its body too, unseen by the ledger. False when it is not there."""
+        row = self.db.execute("SELECT body FROM dossiers WHERE code = ?", (code,)).fetchone()
+        if row is None:
+            return False
+        with self.transaction():
+            self._replace(orjson.loads(row[0]) | {"TrangThaiHoSo": str(state)}, now)
+        return True
+
+    def plant(self, code: str, state: int, fields: Mapping[str, Any], now: datetime) -> bool:
+        """Hold a dossier nobody sent, unseen by the ledger and unchecked. False when its code is taken."""
+        if self.find(code) is not None:
+            return False
+        with self.transaction():
+            self._store("", {**fields, "MaHoSo": code, "TrangThaiHoSo": str(state)}, now)
+        return True
+
+    def _apply(self, records: Sequence[Mapping[str, Any]], one: Callable[[Mapping[str, Any]], Write]) -> Clash | None:
+        try:
+            with self.transaction():
+                for record in records:
+                    self.record(one(record))
+        except _ClashError as error:
+            return error.clash
+        return None
+
+    def _insert_one(self, unit: str, record: Mapping[str, Any], now: datetime) -> Write:
+        if self.find(record["MaHoSo"]) is not None:
+            raise _ClashError(Clash.EXISTS)
+        return self._store(unit, record, now)
+
+    def _store(self, unit: str, record: Mapping[str, Any], now: datetime) -> Write:
+        write = _dossier_write(record, now, Effect.INSERTED)
+        self.db.execute(
+            "INSERT INTO dossiers (code, state, unit, created_at, changed_at, body, body_hash)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (write.code, write.state, unit, now.isoformat(), now.isoformat(), encode(record), write.body_hash),
+        )
+        return write
+
+    def _replace(self, record: Mapping[str, Any], now: datetime) -> Write:
+        write = _dossier_write(record, now, Effect.UPDATED)
+        held = self.db.execute("SELECT body_hash FROM dossiers WHERE code = ?", (write.code,)).fetchone()
+        if held is None:
+            raise _ClashError(Clash.UNKNOWN)
+        if held[0] == write.body_hash:
+            return replace(write, effect=Effect.NOOP)
+        self.db.execute(
+            "UPDATE dossiers SET state = ?, changed_at = ?, body = ?, body_hash = ? WHERE code = ?",
+            (write.state, now.isoformat(), encode(record), write.body_hash, write.code),
+        )
+        return write
+
+    def _add_step(self, record: Mapping[str, Any], now: datetime) -> Write:
+        if self.find(record["MaHoSo"]) is None:
+            raise _ClashError(Clash.UNKNOWN)
+        body = encode(record)
+        write = Write(
+            at=now,
+            operation="CapNhatTienDoHoSoMC",
+            code=record["MaHoSo"],
+            key=step_key(record),
+            effect=Effect.INSERTED,
+            state=int(record["TrangThai"]),
+            body_hash=fingerprint(body),
+        )
+        stored = self.db.execute(
+            "INSERT INTO steps (code, key, state, stored_at, body, body_hash) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (code, key) DO NOTHING",
+            (write.code, write.key, write.state, now.isoformat(), body, write.body_hash),
+        )
+        return write if stored.rowcount else replace(write, effect=Effect.NOOP)
+
+
+def step_key(record: Mapping[str, Any]) -> str:
+    """What makes a step of a dossier the same step: moment, state and content (as a digest, it may be long)."""
+    return f"{record['ThoiDiemXuLy']}|{record['TrangThai']}|{fingerprint(record['NoiDungXuLy'].encode()).hex()}"
+
+
+def _dossier_write(record: Mapping[str, Any], now: datetime, effect: Effect) -> Write:
+    return Write(
+        at=now,
+        operation="DongBoHoSoMC",
+        code=record["MaHoSo"],
+        key=record["MaHoSo"],
+        effect=effect,
+        state=int(record["TrangThaiHoSo"]),
+        body_hash=fingerprint(encode(record)),
+    )

@@ -1,0 +1,58 @@
+"""What every use case needs: the ledger, the key for personal data, the catalog, and connectors on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from connectors import connections, factory
+from connectors.catalog import Catalog, load_catalog
+from ledger.engine import open_engine
+from ledger.sealing import Sealer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from connectors.api import Source, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Open resources of one process; safe to share between threads."""
+
+    engine: Engine
+    sealer: Sealer
+    catalog: Catalog
+
+    @classmethod
+    @contextmanager
+    def from_env(cls) -> Iterator[Context]:
+        """Open what the environment names (HOSYNC_DATABASE_URL, HOSYNC_DATA_KEY, HOSYNC_CATALOG) and close it after."""
+        engine = open_engine()
+        try:
+            yield cls(engine=engine, sealer=Sealer.from_env(), catalog=load_catalog())
+        finally:
+            engine.dispose()
+
+    @contextmanager
+    def source(self, system: str) -> Iterator[Source]:
+        """A connector to the sector system, closed at the end. One thread only."""
+        entry = self.catalog.source(system)
+        source = factory.open_source(entry, connections.resolve(entry.connection))
+        try:
+            yield source
+        finally:
+            source.close()
+
+    def open_target(self, target: str) -> Target:
+        """A new connector to the target; the caller closes it. One thread only."""
+        entry = self.catalog.target(target)
+        return factory.open_target(entry, connections.resolve(entry.connection))
+
+
+def now() -> datetime:
+    """The present moment, with a zone."""
+    return datetime.now(UTC)

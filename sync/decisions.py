@@ -1,0 +1,51 @@
+"""What is decided while delivering, as pure functions: no clock, no network, no database."""
+
+from collections.abc import Callable
+
+from connectors.api import Held, Outcome, Verdict
+from connectors.catalog_models import InDoubt
+from ledger.types import Claimed, Phase, Settled
+
+_BASE_DELAY_S = 2.0
+_MAX_DELAY_S = 300.0
+
+
+def backoff_s(attempts: int, asked_s: float | None, draw: Callable[[float, float], float]) -> float:
+    """Seconds to wait before trying again: exponential with full jitter, never less than the target asked for.
+
+    ``draw(low, high)`` picks a number between the two (``random.uniform``); ``attempts`` counts those already made.
+    """
+    ceiling = min(_MAX_DELAY_S, _BASE_DELAY_S * 2 ** min(attempts, 16))
+    return max(draw(0.0, ceiling), asked_s or 0.0)
+
+
+def settled(verdict: Verdict, policy: InDoubt) -> Settled:
+    """How the ledger books a verdict, given what the catalog says to do with unknown outcomes."""
+    match verdict.outcome:
+        case Outcome.ACCEPTED:
+            return Settled.ACCEPTED
+        case Outcome.UNCHANGED:
+            return Settled.UNCHANGED
+        case Outcome.REJECTED:
+            return Settled.REJECTED
+        case Outcome.RETRY:
+            return Settled.RETRY
+        case Outcome.IN_DOUBT:
+            return Settled.GIVEN_UP if policy is InDoubt.GIVE_UP else Settled.IN_DOUBT
+
+
+def applied_for_sure(row: Claimed, held: Held | None) -> bool:
+    """Whether the target's answer proves that the dossier message in doubt was applied.
+
+    It does when the target did not hold the dossier before and holds it now, in the state that was sent, and nothing
+    changed since. In every other case the message is sent again as an update, which overwrites and so can't double.
+    """
+    doubt = row.doubt
+    return (
+        doubt is not None
+        and doubt.phase is Phase.DOSSIER
+        and held is not None
+        and row.acked_version == 0
+        and doubt.version == row.version
+        and held.state == row.dossier["state"]
+    )

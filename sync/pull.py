@@ -1,0 +1,247 @@
+"""Source -> ledger: plan what to fetch, then fetch, map, validate and store page by page.
+
+Three stages run at once (fetch, map, load), joined by short queues. What fails in mapping or validation is
+quarantined with its reason; its neighbours are stored. The cursor moves in the transaction of the page it covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+import mappings
+from connectors.api import Page, Window
+from ledger import intake
+from ledger.types import PageCounts, PageIntake, Problem, PullMode
+from schemas.times import VN
+from sync.errors import SyncError
+from sync.pipeline import ahead
+
+if TYPE_CHECKING:
+    from connectors.catalog_models import SourceEntry
+    from schemas.dossier import Dossier
+    from sync.context import Context
+
+
+class Reach(StrEnum):
+    """How far a pull looks."""
+
+    NEW = "new"  # what changed since the cursor
+    FULL = "full"  # everything since the system's first day
+    RANGE = "range"  # what was received in a given span
+
+
+class PullPlan(BaseModel):
+    """One piece of work for one task: a system, and a window or (``None``) whatever is new since the cursor."""
+
+    model_config = ConfigDict(frozen=True)
+
+    system: str
+    reach: Reach
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+
+    @property
+    def label(self) -> str:
+        """A short name for people: the window's days, or "new"."""
+        if self.start is None or self.end is None:
+            return self.reach.value
+        return f"{self.start.astimezone(VN):%Y-%m-%d}..{self.end.astimezone(VN):%Y-%m-%d}"
+
+    @property
+    def lock(self) -> str:
+        """Pulls with the same name exclude each other; windows of one system may run side by side."""
+        return self.system if self.start is None else f"{self.system} {self.label}"
+
+
+class PullReport(BaseModel):
+    """What one pull did, in numbers: ``fetched = new + changed + unchanged + stale + quarantined``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: UUID
+    system: str
+    label: str
+    pages: int
+    fetched: int
+    new: int
+    changed: int
+    unchanged: int
+    stale: int
+    quarantined: int
+
+
+def plan(
+    context: Context,
+    system: str,
+    *,
+    now: datetime,
+    full: bool = False,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> list[PullPlan]:
+    """Cut the asked-for reach into pieces that can run side by side, oldest first.
+
+    Without arguments one piece: what is new since the cursor. ``full`` or ``start``/``end`` give one piece per
+    calendar month, which do not move the cursor.
+    """
+    entry = context.catalog.source(system)
+    if start is None and end is None and not full:
+        return [PullPlan(system=system, reach=Reach.NEW)]
+    begin = start or datetime.combine(entry.pull.start, time.min, tzinfo=VN)
+    finish = end or now
+    if begin >= finish:
+        raise SyncError(
+            f"{system}: the range to pull ends before it begins ({begin.isoformat()} .. {finish.isoformat()}).",
+            next_step="Give --from an earlier moment than --to.",
+        )
+    reach = Reach.RANGE if start or end else Reach.FULL
+    return [PullPlan(system=system, reach=reach, start=first, end=last) for first, last in _months(begin, finish)]
+
+
+def _months(begin: datetime, finish: datetime) -> Iterator[tuple[datetime, datetime]]:
+    first = begin
+    while first < finish:
+        local = first.astimezone(VN)
+        following = (local.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(
+            day=1
+        )
+        last = min(following, finish)
+        yield first, last
+        first = last
+
+
+def pull(
+    context: Context,
+    plan: PullPlan,
+    *,
+    started_by: str,
+    now: datetime,
+    on_page: Callable[[PageCounts], None] | None = None,
+) -> PullReport:
+    """Carry out one plan. Raises ``AlreadyRunning``, ``ConnectorError``, ``MappingError`` or ``LedgerError``;
+    every page stored before stays stored, and the run's record says why it ended.
+    """
+    entry = context.catalog.source(plan.system)
+    window = Window(plan.start, plan.end) if plan.start and plan.end else None
+    mapping = mappings.load(entry.mapping, mappings.Direction.SOURCE)
+    with ExitStack() as stack:
+        stack.enter_context(intake.system_lock(context.engine, plan.lock))
+        source = stack.enter_context(context.source(plan.system))
+        run_id = intake.start_pull(
+            context.engine,
+            system=plan.system,
+            mode=_MODES[plan.reach],
+            window=(window.start, window.end) if window else None,
+            started_by=started_by,
+        )
+        total = _Total()
+        try:
+            pages = source.pull(
+                window=window,
+                cursor=intake.cursor(context.engine, plan.system),
+                open_codes=_open_codes(context, entry, window),
+                now=now,
+            )
+            with ahead(pages) as fetched, ahead(_mapped(mapping, fetched)) as ready:
+                for page in ready:
+                    counts = intake.store_page(context.engine, context.sealer, page.intake(run_id, entry))
+                    total.add(counts)
+                    if on_page:
+                        on_page(counts)
+        except BaseException as error:
+            intake.finish_pull(context.engine, run_id, error=_reason(error))
+            raise
+        intake.finish_pull(context.engine, run_id, error=None)
+    return PullReport(run_id=run_id, system=plan.system, label=plan.label, **total.numbers)
+
+
+_MODES = {Reach.NEW: PullMode.INCREMENTAL, Reach.FULL: PullMode.FULL, Reach.RANGE: PullMode.WINDOW}
+
+
+def _open_codes(context: Context, entry: SourceEntry, window: Window | None) -> Sequence[str]:
+    # A window asks for a given span only; refreshing what is open belongs to the regular pull.
+    if window is not None or not entry.pull.refresh_open:
+        return ()
+    return intake.open_source_ids(context.engine, entry.system)
+
+
+def _reason(error: BaseException) -> str:
+    # The message of an expected error is written for people and free of payload; of any other only the kind is kept.
+    from connectors.errors import ConnectorError
+    from ledger.errors import LedgerError
+    from mappings.errors import MappingError
+
+    if isinstance(error, ConnectorError | LedgerError | MappingError | SyncError):
+        return str(error)
+    return f"stopped by {type(error).__name__}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """A page after mapping and validation, ready for the ledger."""
+
+    page: Page
+    dossiers: Sequence[Dossier]
+    problems: Sequence[Problem]
+    mapping_version: str
+
+    def intake(self, run_id: UUID, entry: SourceEntry) -> PageIntake:
+        return PageIntake(
+            run_id=run_id,
+            system=entry.system,
+            precedence=entry.precedence,
+            number=self.page.number,
+            raw=self.page.raw,
+            media_type=self.page.media_type,
+            fetched_at=self.page.fetched_at,
+            fetched=len(self.page.records),
+            dossiers=self.dossiers,
+            problems=self.problems,
+            cursor=self.page.cursor,
+            mapping_version=self.mapping_version,
+        )
+
+
+def _mapped(mapping: mappings.Mapping, pages: Iterator[Page]) -> Iterator[_Mapped]:
+    for page in pages:
+        validated = mappings.validate_page(mapping, page.records)
+        yield _Mapped(
+            page=page,
+            dossiers=[dossier for _, dossier in validated.good],
+            problems=[
+                Problem(
+                    index=problem.index,
+                    record_key=mapping.key_of(page.records[problem.index]),
+                    native=_native(page.records[problem.index]),
+                    stage=problem.stage,
+                    field=problem.field,
+                    rule=problem.rule,
+                    message=problem.message,
+                )
+                for problem in validated.bad
+            ],
+            mapping_version=mapping.version,
+        )
+
+
+def _native(record: Any) -> bytes:
+    return orjson.dumps(record, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+
+
+class _Total:
+    def __init__(self) -> None:
+        self.numbers = dict.fromkeys(("pages", "fetched", "new", "changed", "unchanged", "stale", "quarantined"), 0)
+
+    def add(self, counts: PageCounts) -> None:
+        self.numbers["pages"] += 1
+        for name in self.numbers.keys() - {"pages"}:
+            self.numbers[name] += getattr(counts, name)

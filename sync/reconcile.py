@@ -1,0 +1,141 @@
+"""What the target says it holds, against what we hold; never our own delivery log against itself.
+
+How depends on what the target offers: its *listing* is streamed and joined whole; *lookup* asks about single
+dossiers, the recently changed first, then the longest unverified, up to a limit; *counts* compares totals where a
+target shows no more. A target that can't be read makes the run incomplete, never a run without breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+import mappings
+from connectors.api import Held
+from connectors.catalog_models import ReconcileMethod, TargetEntry
+from connectors.errors import ConnectorError
+from ledger import reconcile as books
+from ledger.types import BreakKind, Comparison, CountComparison, HeldRow, Scope
+from sync.counting import count_rows
+from sync.errors import IncompleteRun
+from sync.pipeline import ahead
+from sync.senders import Senders
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sync.context import Context
+
+_ASK_AT_ONCE = 500
+
+
+class ReconcileReport(BaseModel):
+    """One comparison in numbers. ``breaks`` counts by kind; what was healed is compared again by the next run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: UUID
+    target: str
+    method: str
+    ours: int
+    theirs: int
+    matched: int
+    in_flight: int
+    breaks: Mapping[str, int]
+    healed: int
+    held_back: int
+
+    @property
+    def open_breaks(self) -> int:
+        """How many breaks this comparison found."""
+        return sum(self.breaks.values())
+
+
+def reconcile(
+    context: Context, target: str, *, as_of: datetime, limit: int | None = None, heal: bool = True
+) -> ReconcileReport:
+    """Compare, book the breaks, and make what can be healed due again.
+
+    Raises ``IncompleteRun`` when the target could not be read to the end; the run's record keeps the reason.
+    """
+    entry = context.catalog.target(target)
+    method = entry.reconcile.method
+    with books.open_reconcile(
+        context.engine, target, method=method.value, as_of=as_of, grace_s=entry.reconcile.grace_s
+    ) as run:
+        try:
+            match method:
+                case ReconcileMethod.LISTING:
+                    with closing(context.open_target(target)) as connector, ahead(connector.listing()) as held:
+                        run.load(_rows(held))
+                    comparison = run.compare(Scope.ALL)
+                case ReconcileMethod.LOOKUP:
+                    run.load(_asked(context, entry, limit))
+                    comparison = run.compare(Scope.ASKED)
+                case ReconcileMethod.COUNTS:
+                    with closing(context.open_target(target)) as connector:
+                        theirs = connector.counts()
+                    totals = books.step_totals(context.engine, target)
+                    comparison = _compared(books.record_count_breaks(run, count_rows(totals, _buckets(entry), theirs)))
+        except ConnectorError as error:
+            run.finish(error=str(error))
+            raise IncompleteRun(
+                f"{target}: the comparison is incomplete: {error}",
+                next_step=f"Nothing was changed. Run `hosync check {target}`, then `hosync reconcile {target}` again.",
+            ) from error
+        healing = run.heal(limit=entry.reconcile.heal_limit, share=entry.reconcile.heal_share) if heal else None
+        run.finish(error=None)
+    return ReconcileReport(
+        run_id=run.run_id,
+        target=target,
+        method=method.value,
+        ours=comparison.ours,
+        theirs=comparison.theirs,
+        matched=comparison.matched,
+        in_flight=comparison.in_flight,
+        breaks=comparison.breaks,
+        healed=healing.healed if healing else 0,
+        held_back=healing.held_back if healing else 0,
+    )
+
+
+def _rows(held: Iterable[Held]) -> Iterator[HeldRow]:
+    return (HeldRow(code=each.code, found=True, state=each.state, fields=each.fields) for each in held)
+
+
+def _asked(context: Context, entry: TargetEntry, limit: int | None) -> Iterator[HeldRow]:
+    """Ask about every dossier that is due for verification; the first one without an answer ends the run."""
+    codes = iter(books.due_for_lookup(context.engine, entry.system, limit or entry.reconcile.limit))
+    with Senders(lambda: context.open_target(entry.system), entry.concurrency) as senders:
+        while portion := list(islice(codes, _ASK_AT_ONCE)):
+            for code, answer in senders.ask(portion):
+                if isinstance(answer, ConnectorError):
+                    raise answer
+                yield HeldRow(
+                    code=code,
+                    found=answer is not None,
+                    state=answer.state if answer else None,
+                    fields=answer.fields if answer else {},
+                )
+
+
+def _buckets(entry: TargetEntry) -> Mapping[int, str]:
+    """In which of the target's buckets a step in a national state is counted: the mapping's table ``status`` says."""
+    table = mappings.load(entry.mapping, mappings.Direction.TARGET).tables["status"]
+    return {int(state): f"status:{status}" for state, status in table.items()}
+
+
+def _compared(counts: CountComparison) -> Comparison:
+    """A comparison of buckets in the words of one of dossiers."""
+    return Comparison(
+        ours=counts.buckets,
+        theirs=counts.buckets,
+        matched=counts.matched,
+        in_flight=0,
+        breaks={BreakKind.COUNT_MISMATCH: counts.mismatched},
+    )

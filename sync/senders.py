@@ -1,0 +1,80 @@
+"""A few threads, each with its own connection to the target, that carry calls side by side."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from connectors.api import Held, Item, Outcome, Target, Verdict
+from connectors.errors import ConnectorError
+from ledger.types import Phase
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Senders:
+    """``count`` threads; a target connector is opened in each on first use and closed at the end."""
+
+    def __init__(self, open_target: Callable[[], Target], count: int) -> None:
+        self._open_target = open_target
+        self._local = threading.local()
+        self._opened: list[Target] = []
+        self._guard = threading.Lock()
+        self._pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="sender")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for target in self._opened:
+            target.close()
+
+    def send(self, items: Sequence[Item], phase: Phase, *, batch: int, begin_before: float) -> list[Verdict]:
+        """Send in calls of ``batch`` items; exactly one verdict for every item.
+
+        A call that could not begin before ``begin_before`` (monotonic seconds) is not made: the lease under which it
+        would run may be over, and another worker may have sent something newer.
+        """
+
+        def call(portion: Sequence[Item]) -> list[Verdict]:
+            if time.monotonic() >= begin_before:
+                return [Verdict(item.key, Outcome.RETRY, "not sent: waited too long for its turn") for item in portion]
+            target = self._target()
+            return target.send_dossiers(portion) if phase is Phase.DOSSIER else target.send_steps(portion)
+
+        portions = [items[start : start + batch] for start in range(0, len(items), batch)]
+        return [verdict for verdicts in self._pool.map(call, portions) for verdict in verdicts]
+
+    def ask(self, codes: Sequence[str]) -> Iterator[tuple[str, Held | ConnectorError | None]]:
+        """Look every code up at the target; an error stands in the place of its answer.
+
+        After the first error nobody else is asked about: a target that is down would cost a time-out for every code.
+        """
+        failures: list[ConnectorError] = []
+
+        def look(code: str) -> Held | ConnectorError | None:
+            if failures:
+                return failures[0]
+            try:
+                return self._target().lookup(code)
+            except ConnectorError as error:
+                failures.append(error)
+                return error
+
+        return zip(codes, self._pool.map(look, codes), strict=True)
+
+    def _target(self) -> Target:
+        target: Target | None = getattr(self._local, "target", None)
+        if target is None:
+            target = self._local.target = self._open_target()
+            with self._guard:
+                self._opened.append(target)
+        return target

@@ -1,0 +1,188 @@
+"""Where everything stands: one snapshot of the ledger, with the catalog's names beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from ledger import reconcile as books
+from ledger import report
+
+if TYPE_CHECKING:
+    from connectors.catalog_models import SourceEntry, TargetEntry
+    from sync.context import Context
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class PullNumbers(_Part):
+    """A source's last pull; ``fetched = new + changed + unchanged + stale + quarantined``."""
+
+    label: str
+    status: str
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    pages: int
+    fetched: int
+    new: int
+    changed: int
+    unchanged: int
+    stale: int
+    quarantined: int
+
+
+class SourceStatus(_Part):
+    """One source. ``lag_s``: seconds since it was last read to the end."""
+
+    system: str
+    title_vi: str
+    title_en: str
+    dossiers: int = 0
+    open_dossiers: int = 0
+    open_quarantine: int = 0
+    last_success_at: datetime | None = None
+    lag_s: float | None = None
+    last_run: PullNumbers | None = None
+
+
+class ReconcileNumbers(_Part):
+    """A target's last comparison. ``breaks`` counts by kind; a run that did not succeed proves nothing."""
+
+    method: str
+    status: str
+    error: str | None
+    as_of: datetime
+    finished_at: datetime | None
+    ours: int
+    theirs: int
+    matched: int
+    in_flight: int
+    breaks: Mapping[str, int]
+    healed: int
+    held_back: int
+
+
+class TargetStatus(_Part):
+    """One target. ``settled`` dossiers have everything acknowledged; ``doubtful`` messages were given up in doubt."""
+
+    target: str
+    title_vi: str
+    title_en: str
+    dossiers: int = 0
+    settled: int = 0
+    due: int = 0
+    in_work: int = 0
+    in_doubt: int = 0
+    rejected: int = 0
+    doubtful: int = 0
+    not_yet_expanded: int = 0
+    last_sent_at: datetime | None = None
+    open_breaks: Mapping[str, int] = {}
+    last_reconciliation: ReconcileNumbers | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Dossiers that have something left to send, refused ones aside."""
+        return self.due + self.in_work + self.in_doubt + self.not_yet_expanded
+
+
+class Status(_Part):
+    """Everything at one glance."""
+
+    at: datetime
+    sources: tuple[SourceStatus, ...]
+    targets: tuple[TargetStatus, ...]
+
+
+def status(context: Context, now: datetime) -> Status:
+    """The whole catalog, those that never ran included."""
+    seen = report.overview(context.engine)
+    systems = {row.system: row for row in seen.systems}
+    targets = {row.target: row for row in seen.targets}
+    breaks: dict[str, dict[str, int]] = {}
+    for row in books.open_breaks(context.engine, None):
+        kinds = breaks.setdefault(row.target, {})
+        kinds[row.kind.value] = kinds.get(row.kind.value, 0) + 1
+    return Status(
+        at=now,
+        sources=tuple(_source(entry, systems.get(entry.system), now) for entry in context.catalog.sources),
+        targets=tuple(
+            _target(entry, targets.get(entry.system), breaks.get(entry.system, {})) for entry in context.catalog.targets
+        ),
+    )
+
+
+def _source(entry: SourceEntry, row: report.SystemRow | None, now: datetime) -> SourceStatus:
+    titles = {"system": entry.system, "title_vi": entry.title.vi, "title_en": entry.title.en}
+    if row is None:
+        return SourceStatus(**titles)
+    run = row.last_run
+    return SourceStatus(
+        **titles,
+        dossiers=row.dossiers,
+        open_dossiers=row.open_dossiers,
+        open_quarantine=row.open_quarantine,
+        last_success_at=row.last_success_at,
+        lag_s=(now - row.last_success_at).total_seconds() if row.last_success_at else None,
+        last_run=PullNumbers(
+            label=run.mode.value,
+            status=run.status,
+            error=run.error,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            pages=run.pages,
+            fetched=run.fetched,
+            new=run.new,
+            changed=run.changed,
+            unchanged=run.unchanged,
+            stale=run.stale,
+            quarantined=run.quarantined,
+        ),
+    )
+
+
+_KINDS = ("duplicate", "rejected", "missing_at_target", "unknown_to_us", "stale_at_target", "mismatch")
+
+
+def _target(entry: TargetEntry, row: report.TargetRow | None, open_breaks: Mapping[str, int]) -> TargetStatus:
+    titles = {"target": entry.system, "title_vi": entry.title.vi, "title_en": entry.title.en}
+    if row is None:
+        return TargetStatus(**titles)
+    return TargetStatus(
+        **titles,
+        dossiers=row.dossiers,
+        settled=row.settled,
+        due=row.due,
+        in_work=row.leased,
+        in_doubt=row.doubt,
+        rejected=row.dead,
+        doubtful=row.doubtful_sends,
+        not_yet_expanded=row.not_yet_expanded,
+        last_sent_at=row.last_sent_at,
+        open_breaks=open_breaks,
+        last_reconciliation=_comparison(row.last_reconciliation) if row.last_reconciliation else None,
+    )
+
+
+def _comparison(run: report.ReconcileRunRow) -> ReconcileNumbers:
+    is_count = run.method == "counts"
+    return ReconcileNumbers(
+        method=run.method,
+        status=run.status,
+        error=run.error,
+        as_of=run.as_of,
+        finished_at=run.finished_at,
+        ours=run.buckets_matched + run.buckets_mismatched if is_count else run.ours,
+        theirs=run.buckets_matched + run.buckets_mismatched if is_count else run.theirs,
+        matched=run.buckets_matched if is_count else run.matched,
+        in_flight=run.in_flight,
+        breaks={"count_mismatch": run.buckets_mismatched} if is_count else {k: getattr(run, k) for k in _KINDS},
+        healed=run.healed,
+        held_back=run.held_back,
+    )

@@ -1,0 +1,190 @@
+"""What the target tests share: catalog entries with short limits, invented payloads, and sandbox targets that run."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+import uvicorn
+from starlette.types import ASGIApp
+
+from connectors.api import Item, Outcome, Verdict
+from connectors.catalog import FOLDER, load_entry
+from connectors.catalog_models import TargetEntry, Timeouts
+from connectors.connections import ConnectionSettings
+from sandbox.http import ServerOptions, listen
+
+LOGIN, PASSWORD = "tai-khoan-mau", "mat-khau-mau"
+QUICK = Timeouts(connect_s=2, read_s=0.5, total_s=2)
+
+
+def entry(system: str, *, options: Mapping[str, Any] | None = None, **changes: Any) -> TargetEntry:
+    """The catalog's own entry, with time limits fit for tests; ``options`` replaces single options."""
+    found = load_entry(FOLDER / f"{system}.yaml")
+    assert isinstance(found, TargetEntry)
+    own = found.options.model_copy(update=dict(options or {}))
+    return found.model_copy(update={"timeouts": QUICK, "options": own, **changes})
+
+
+@dataclass
+class Running:
+    """A sandbox target: its settings for a connector, and its control endpoints."""
+
+    settings: ConnectionSettings
+
+    def control(self, path: str, body: Any = None) -> Any:
+        """GET, or POST with a body; JSON lines come as a list."""
+        url = f"{self.settings.base_url}/_sandbox/{path}"
+        answer = requests.get(url, timeout=10) if body is None else requests.post(url, json=body, timeout=10)
+        assert answer.ok, answer.text
+        if "ndjson" in answer.headers["content-type"]:
+            return [json.loads(line) for line in answer.text.splitlines()]
+        return answer.json()
+
+    def fault(self, mode: str, **more: Any) -> None:
+        self.control("faults", {"mode": mode, **more})
+
+
+@contextmanager
+def running(build: Callable[[Path, ServerOptions], ASGIApp], home: Path, **extra: Any) -> Iterator[Running]:
+    """Run a sandbox target on the loopback for the length of the block."""
+    options = ServerOptions(
+        name="target",
+        seed=1,
+        size=0,
+        as_of=datetime(2026, 7, 1, tzinfo=UTC),
+        login=LOGIN,
+        password=PASSWORD,
+        extra=extra,
+        peers={},
+    )
+    listener = listen(0)
+    server = uvicorn.Server(
+        uvicorn.Config(build(home, options), log_level="error", access_log=False, timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    port = listener.getsockname()[1]
+    while not server.started:
+        assert thread.is_alive(), "the sandbox target did not start"
+        time.sleep(0.01)
+    try:
+        yield Running(settings("127.0.0.1", port, **extra))
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def settings(host: str, port: int, **extra: Any) -> ConnectionSettings:
+    return ConnectionSettings(conn_id="target", host=host, port=port, login=LOGIN, password=PASSWORD, extra=extra)
+
+
+def code(number: int) -> str:
+    return f"H12.12-250812-{number:04d}"
+
+
+def long_code(number: int) -> str:
+    return f"000.00.12.{code(number).replace('H12.12', 'H12')}"
+
+
+def outcomes(verdicts: Sequence[Verdict]) -> dict[str, Outcome]:
+    """Outcome by key; fails when an item got more than one verdict."""
+    found = {verdict.key: verdict.outcome for verdict in verdicts}
+    assert len(found) == len(verdicts)
+    return found
+
+
+def npsp_dossier(number: int, *, known: bool = False, **changes: Any) -> Item:
+    payload = {
+        "MaHoSo": long_code(number),
+        "MaTTHC": "1.001612",
+        "TenTTHC": "Thủ tục mẫu",
+        "MaLinhVuc": "G99-XX01",
+        "TenLinhVuc": "Lĩnh vực mẫu",
+        "ChuHoSo": "Nguyễn Văn Mẫu",
+        "LoaiDoiTuong": "1",
+        "NgayTiepNhan": "20250812081500",
+        "NgayHenTra": "20250819170000",
+        "TrangThaiHoSo": "4",
+        "HinhThuc": "0",
+        "DonViXuLy": "Sở Mẫu",
+        **changes,
+    }
+    return Item(key=f"d{number}", code=code(number), payload=payload, known=known)
+
+
+def npsp_step(number: int, step: int, **changes: Any) -> Item:
+    payload = {
+        "MaHoSo": long_code(number),
+        "NguoiXuLy": "Lê Văn Kiểm",
+        "ThoiDiemXuLy": f"2025081208{step:02d}00",
+        "NoiDungXuLy": f"Bước {step}",
+        "TrangThai": "4",
+        **changes,
+    }
+    return Item(key=f"d{number}s{step}", code=code(number), payload=payload, known=True)
+
+
+def document(number: int, **changes: Any) -> Item:
+    payload = {
+        "DocTypeCode": "1.001612",
+        "DocTypeName": "Thủ tục mẫu",
+        "DocCode": code(number),
+        "CitizenName": "Nguyễn Văn Mẫu",
+        "ApplicantsId": "000099000001",
+        "ApplicantsType": 1,
+        "Phone": "0900000000",
+        "DateReceived": "2025-08-12T08:15:00.000Z",
+        "DateAppointed": "2025-08-19T17:00:00.000Z",
+        "IsSuccess": False,
+        "SuccessDate": "0000-00-00T00:00:00.000+0700",
+        "IsReturned": False,
+        "ReturnedDate": "0000-00-00T00:00:00.000+0700",
+        "ReturnedType": 0,
+        "Status": 1,
+        "ProcessingOrganName": "Sở Mẫu",
+        "OrganInchargeIdLevel1": "H12",
+        "OrganInchargeName": "UBND tỉnh Thử Nghiệm",
+        **changes,
+    }
+    return Item(key=f"d{number}", code=code(number), payload=payload)
+
+
+def trace(number: int, step: int, **changes: Any) -> Item:
+    payload = {
+        "DocumentId": 0,
+        "DocCode": code(number),
+        "UserName": "Lê Văn Kiểm",
+        "UserPosition": "Chuyên viên",
+        "DateCreated": f"2025-08-12T09:{step:02d}:00.000Z",
+        "Comment": f"Bước {step}",
+        "Status": 4,
+        "OrganizationInchargeIdLevel1": "H12",
+        "OrganizationInchargeName": "UBND tỉnh Thử Nghiệm",
+        **changes,
+    }
+    return Item(key=f"d{number}s{step}", code=code(number), payload=payload, known=True)
+
+
+def event(number: int, step: int, **changes: Any) -> Item:
+    payload = {
+        "codeProfile": long_code(number),
+        "maHoSo": long_code(number),
+        "codeTTHC": "1.001612",
+        "nameTTHC": "Thủ tục mẫu dùng cho kiểm thử",
+        "status": "2",
+        "formsReception": "1",
+        "formsPayments": "1",
+        "level": "4",
+        "isFromDVCQG": "0",
+        "isDVCBC": "0",
+        "data": "",
+        **changes,
+    }
+    return Item(key=f"d{number}s{step}", code=code(number), payload=payload, known=True)

@@ -1,0 +1,64 @@
+"""A province of its own for each test module."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from living_province import AS_OF, PATIENCE_S, ROOT, SIZE, Province
+
+from connectors.catalog import FOLDER
+
+
+@pytest.fixture(scope="module")
+def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped catalog, impatient: a dead worker's lease is soon over, and nothing is too fresh to be compared."""
+    folder = tmp_path_factory.mktemp("catalog")
+    for file in FOLDER.glob("*.yaml"):
+        entry = yaml.safe_load(file.read_text())
+        if entry["kind"] == "target":
+            entry["timeouts"] = {"connect_s": 2, "read_s": 2, "total_s": 2.5}
+            entry["lease_s"] = 3
+            entry["reconcile"]["grace_s"] = 0
+        (folder / file.name).write_text(yaml.safe_dump(entry, allow_unicode=True))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def province(
+    tmp_path_factory: pytest.TempPathFactory, database_url: str, data_key: bytes, catalog_folder: Path
+) -> Iterator[Province]:
+    """A sandbox with its servers up, an empty ledger, and nothing pulled yet."""
+    home = tmp_path_factory.mktemp("sandbox")
+    mark = home / "sandbox.json"
+    arguments = ["serve", "--home", str(home), "--size", str(SIZE), "--as-of", AS_OF]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not mark.exists():
+            assert process.poll() is None, f"the sandbox ended: {process.stdout and process.stdout.read().decode()}"
+            assert time.monotonic() < deadline, "the sandbox does not come up"
+            time.sleep(0.1)
+        said = json.loads(mark.read_text())
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "HOSYNC_"))},
+            **said["connections"],
+            "HOSYNC_DATABASE_URL": database_url,
+            "HOSYNC_DATA_KEY": base64.b64encode(data_key).decode(),
+            "HOSYNC_CATALOG": str(catalog_folder),
+            "HOSYNC_LANG": "en",
+        }
+        yield Province(home, environment, {name: at["port"] for name, at in said.items() if name != "connections"})
+    finally:
+        process.terminate()
+        process.wait(20)

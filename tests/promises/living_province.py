@@ -1,0 +1,102 @@
+"""A running sandbox and the `hosync` command on it, as people run it; with what is needed to kill and to judge."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSYNC = Path(sys.executable).with_name("hosync")
+AS_OF = "2026-11-16T17:00:00+07:00"  # a Monday, so that the days after it bring changes
+SIZE = 90
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Province:
+    """A running sandbox and the environment in which `hosync` works on it."""
+
+    home: Path
+    environment: Mapping[str, str]
+    ports: Mapping[str, int]
+
+    def hosync(self, *arguments: str, ok: Sequence[int] = (0,)) -> Any:
+        """Run a command to its end and give back its JSON document."""
+        done = subprocess.run(
+            [str(HOSYNC), *arguments, "--json"],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert done.returncode in ok, f"hosync {arguments} ended with {done.returncode}: {done.stderr[-2000:]}"
+        return json.loads(done.stdout)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command, to be killed."""
+        return subprocess.Popen(
+            [str(HOSYNC), *arguments, "--json"],
+            env=self.environment,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def ask(self, server: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """One control call to a server of the sandbox."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.ports[server]}/_sandbox/{path}",
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content: bytes = answer.read()
+            return content
+
+    def lines(self, server: str, path: str) -> list[dict[str, Any]]:
+        """A control answer of JSON lines."""
+        return [json.loads(line) for line in self.ask(server, path).splitlines()]
+
+    def writes(self, target: str) -> list[dict[str, Any]]:
+        """What was really applied at a target, repetitions that changed nothing left out."""
+        return [write for write in self.lines(target, "writes") if write["effect"] != "noop"]
+
+    def truth(self) -> dict[str, dict[str, Any]]:
+        """Every dossier of the sector systems, by its canonical code."""
+        return {each["code"]: each for system in ("gplx", "igate", "dkkd") for each in self.lines(system, "truth")}
+
+    def kill_after(self, process: subprocess.Popen[bytes], server: str, more: int) -> bool:
+        """SIGKILL the process once ``more`` writes were applied; False when it ended before."""
+        before = self._applied(server)
+        deadline = time.monotonic() + PATIENCE_S
+        while self._applied(server) < before + more:
+            if process.poll() is not None:
+                return False
+            assert time.monotonic() < deadline, "the process neither ended nor wrote"
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return True
+
+    def _applied(self, server: str) -> int:
+        written = json.loads(self.ask(server, "stats")).get("write", {})
+        return sum(count for effects in written.values() for count in effects.values())
+
+    def advance(self, days: int) -> None:
+        """Let the sector systems live on for some days."""
+        subprocess.run(
+            [sys.executable, "-m", "sandbox", "advance", "--home", str(self.home), "--days", str(days)],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
