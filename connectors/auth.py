@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import quote_plus
 
 from connectors.connections import ConnectionSettings
 from connectors.errors import BrokenAnswer, ConnectorError, NotSignedIn, Refused, SignInFailed
@@ -101,22 +100,6 @@ def basic(login: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()}
 
 
-def oauth2_client_credentials(http: HttpClient, token_path: str, *, form_encode: bool = False) -> Callable[[], Token]:
-    """A fetch function: OAuth2 client credentials, login = client id, password = client secret, sent as Basic.
-
-    ``form_encode`` applies the encoding that RFC 6749 wants before Basic; some gateways insist on it, some reject it,
-    and it matters only when id or secret hold special characters.
-    """
-
-    def fetch() -> Token:
-        login, secret = http.settings.login, http.settings.password
-        if form_encode:
-            login, secret = quote_plus(login), quote_plus(secret)
-        return _oauth2(http, token_path, {"grant_type": "client_credentials"}, basic(login, secret))
-
-    return fetch
-
-
 def oauth2_client_credentials_in_form(http: HttpClient, token_path: str) -> Callable[[], Token]:
     """A fetch function: OAuth2 client credentials with id and secret in the form, as LGSP gateways document it."""
 
@@ -126,7 +109,7 @@ def oauth2_client_credentials_in_form(http: HttpClient, token_path: str) -> Call
             "client_id": http.settings.login,
             "client_secret": http.settings.password,
         }
-        return _oauth2(http, token_path, form, {})
+        return _oauth2(http, token_path, form)
 
     return fetch
 
@@ -143,13 +126,13 @@ def oauth2_password(http: HttpClient, token_path: str) -> Callable[[], Token]:
             "password": settings.password,
         }
         secret = settings.text("client_secret")
-        return _oauth2(http, token_path, {**form, "client_secret": secret} if secret else form, {})
+        return _oauth2(http, token_path, {**form, "client_secret": secret} if secret else form)
 
     return fetch
 
 
-def _oauth2(http: HttpClient, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Token:
-    answer = refusals_as_sign_in(http, lambda: http.request("POST", path, form=form, headers=headers).json_object())
+def _oauth2(http: HttpClient, path: str, form: Mapping[str, str]) -> Token:
+    answer = refusals_as_sign_in(http, lambda: http.request("POST", path, form=form).json_object())
     value, lifetime = answer.get("access_token"), answer.get("expires_in")
     if not isinstance(value, str) or not value.isascii() or not value.strip():
         raise BrokenAnswer(http.system, f"POST {path}: the answer names no access_token")

@@ -53,6 +53,8 @@ def _problem(document: Document, model: type[BaseModel], detail: Any, at: Locati
         return document.problem(where, f"'{given}' is not allowed", f"{hint}Allowed: {', '.join(allowed)}")
     if kind == "value_error":
         return document.problem(where, "not allowed", _sentence(str(detail["ctx"]["error"])))
+    if kind == "inconsistent":
+        return document.problem((*where, *detail["ctx"]["at"]), "does not fit the rest", _sentence(detail["msg"]))
     return document.problem(where, _sentence(detail["msg"]).rstrip("."), "Correct the value")
 
 

@@ -22,6 +22,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 SYSTEM_NAME = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
 _DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
@@ -76,6 +77,12 @@ SystemName = Annotated[str, AfterValidator(_system_name)]
 Cron = Annotated[str, AfterValidator(_cron)]
 """Five cron fields in Vietnamese local time, or one of the @-names."""
 ContractPath = Annotated[str, AfterValidator(_relative_path)]
+
+
+def inconsistent(*location_and_problem: str) -> PydanticCustomError:
+    """An error about keys that do not go together: the location of the key to blame, and last the problem."""
+    *location, problem = location_and_problem
+    return PydanticCustomError("inconsistent", "{problem}", {"at": tuple(location), "problem": problem})
 
 
 class Part(BaseModel):
@@ -147,12 +154,19 @@ class PullStyle(StrEnum):
     CHANGED_SINCE = "changed-since"
 
 
+_STYLES = {
+    SourceProtocol.MAPI: PullStyle.WINDOW,
+    SourceProtocol.IGATE: PullStyle.NEWEST_FIRST,
+    SourceProtocol.XROAD_SOAP: PullStyle.CHANGED_SINCE,
+}
+
+
 class Pull(Part):
     """How a source is read. A run begins ``overlap`` before the cursor; the cursor stays ``safety_lag`` behind now."""
 
     style: PullStyle
     window_days: int = Field(default=3, ge=1, le=366)
-    """Days per request of a window; a backfill is cut into pieces of this size too."""
+    """``window``: how many days one request asks for."""
     overlap: Duration = timedelta(hours=1)
     """Read again before the cursor: longer than the longest transaction of the source."""
     safety_lag: Duration = timedelta(minutes=5)
@@ -198,6 +212,13 @@ class SourceEntry(Entry):
     precedence: int = Field(ge=1, le=1000)
     """Who is right when two systems tell different states of one dossier at the same time: the higher one."""
     pull: Pull
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SourceEntry":
+        style = _STYLES[self.protocol]
+        if self.pull.style is not style:
+            raise inconsistent("pull", "style", f"protocol '{self.protocol}' is pulled by style '{style}'")
+        return self
 
 
 class Message(StrEnum):
@@ -260,6 +281,8 @@ class Reconcile(Part):
     """At most this many breaks are healed without a person in one run."""
     heal_share: float = Field(default=0.01, ge=0, le=1)
     """And at most this share of the target's dossiers: a wrong mapping must not rewrite a target."""
+    heal_few: int = Field(default=20, ge=0)
+    """So many are healed whatever the share: in a small target a handful is soon a large share."""
 
 
 class TargetEntry(Entry):
@@ -281,7 +304,7 @@ class TargetEntry(Entry):
         for message in Message:
             declared = getattr(self.operations, message.value) is not None
             if declared != (message in self.messages):
-                raise ValueError(f"'messages' and 'operations' must both name '{message.value}', or neither")
+                raise inconsistent("operations", f"it and 'messages' must both name '{message.value}', or neither")
         if self.lease_s <= self.timeouts.total_s:
-            raise ValueError("lease_s must be longer than timeouts.total_s, or a slow call would be sent twice")
+            raise inconsistent("lease_s", "it must exceed timeouts.total_s, or a slow call would be sent twice")
         return self

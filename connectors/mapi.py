@@ -6,7 +6,7 @@ as ``0``, ``"0"`` or ``"00"``. A session ends without notice; the call that hits
 with a session that was used before is made once more with a fresh one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ from connectors.auth import Keeper, Token, refusals_as_sign_in, sign_in_failed, 
 from connectors.errors import BrokenAnswer, NotSignedIn, Refused
 from connectors.http import Answer, HttpClient
 
-_SESSION_WORDS = ("session", "phiên", "phien", "đăng nhập", "dang nhap", "token")
 SESSION_LIFETIME_S = 600.0
 """Seconds before a session is renewed unasked. Nobody publishes a lifetime; known clients use ten minutes."""
 
@@ -42,17 +41,6 @@ def error_code(value: Any) -> str:
     sign = "-" if text.startswith("-") else ""
     digits = text.lstrip("-+")
     return sign * (digits.strip("0") != "") + (digits.lstrip("0") or "0") if digits.isdigit() else text
-
-
-def any_failure(answer: MapiAnswer) -> bool:
-    """For reads: every failure is worth one more try with a fresh session."""
-    return not answer.ok
-
-
-def names_the_session(answer: MapiAnswer) -> bool:
-    """For writes: only a failure that speaks of the session; other failures are about the data."""
-    text = answer.message.casefold()
-    return not answer.ok and any(word in text for word in _SESSION_WORDS)
 
 
 class MapiClient:
@@ -90,23 +78,18 @@ class MapiClient:
         """Sign in if needed; raises what signing in raises."""
         self._keeper.value()
 
-    def call(
-        self,
-        service: str,
-        parameters: Mapping[str, Any],
-        *,
-        session_over: Callable[[MapiAnswer], bool] = any_failure,
-    ) -> MapiAnswer:
-        """One call of ``service``, with one fresh session if ``session_over`` says that the old one is to blame.
+    def call(self, service: str, parameters: Mapping[str, Any]) -> MapiAnswer:
+        """One call of a service that only reads; a failure is tried once more with a fresh session.
 
         Returns failures of the service as answers with their code; raises for transport and sign-in.
         """
-        kept: list[MapiAnswer] = []
+        failed = False
 
         def attempt(session: str) -> MapiAnswer:
+            nonlocal failed
             answer = self._post(service, parameters, session)
-            if session_over(answer) and not kept:
-                kept.append(answer)
+            if not answer.ok and not failed:
+                failed = True
                 raise NotSignedIn(self._http.system, f"service {service} failed, perhaps because the session is over")
             return answer
 

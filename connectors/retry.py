@@ -1,6 +1,6 @@
-"""Repeating a call that may be repeated: exponential waits with full jitter, Retry-After honoured, a total budget.
+"""Repeating a read: exponential waits with full jitter, Retry-After honoured, a total budget.
 
-Only for operations that are safe to repeat (reads, and writes whose outcome is surely "not applied"). The budget is
+Only for operations that change nothing: what a failed write means is decided per item, by its target. The budget is
 small on purpose: what lasts longer is the scheduler's business, and retries must not multiply across layers.
 """
 
@@ -27,18 +27,13 @@ class RetryPolicy:
     longest_wait_s: float = 20.0
 
 
-def may_repeat_read(error: BaseException) -> bool:
-    """For reads: worth repeating unless a person or the data must change first."""
+def may_repeat(error: BaseException) -> bool:
+    """Whether a read is worth repeating: not when a person, the data or the address must change first."""
     return (
         isinstance(error, ConnectorError)
         and error.intent in (Intent.RETRY, Intent.ASK)
         and not isinstance(error, Redirected | Repeated)
     )
-
-
-def may_repeat_write(error: BaseException) -> bool:
-    """For writes: only when the call surely did not arrive."""
-    return isinstance(error, ConnectorError) and error.intent is Intent.RETRY
 
 
 def wait_s(policy: RetryPolicy, attempt: int, error: BaseException | None, chance: float) -> float:
@@ -55,7 +50,6 @@ def repeat(
     call: Callable[[], T],
     *,
     policy: RetryPolicy | None = None,
-    may_repeat: Callable[[BaseException], bool] = may_repeat_read,
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
     chance: Callable[[], float] = random.random,

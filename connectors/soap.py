@@ -6,16 +6,17 @@ could be read, and so are a document type declaration, entities, and anything th
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 from lxml import etree
 
 from connectors.errors import BrokenAnswer
 from connectors.http import Answer
-from connectors.wsdl import Shape
+from connectors.wsdl import Records, Shape
 
 _ENVELOPES = frozenset(
     {"http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"}
@@ -23,7 +24,7 @@ _ENVELOPES = frozenset(
 _MEDIA_TYPES = frozenset({"text/xml", "application/xml", "application/soap+xml", ""})
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _UNSAFE = re.compile(r"[^\w.:\-]")
-_BODY_DEPTH, _CONTENT_DEPTH = 2, 3  # Envelope is 1
+_TRUE = ("true", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,49 +46,77 @@ class Message:
     records: list[Mapping[str, Any]] = field(default_factory=list)
 
 
-def read(answer: Answer, *, response: str, shape: Shape, path: Sequence[str]) -> Message:
-    """Read the answer whose body element is ``response``; ``path`` are the local names down to the records."""
+def read(answer: Answer, *, response: str, records: Records) -> Message:
+    """Read the answer whose body element is ``response``; ``records`` says where its records are, and their shape."""
     if answer.media_type not in _MEDIA_TYPES:
         fix = "This is usually a sign-in page or a firewall: check the address" if "html" in answer.media_type else ""
         raise _broken(answer, f"{answer.media_type} came where XML was expected", fix)
-    reader = _Reader(answer, response, shape, list(path))
+    message = Message()
+    # Only the ends of records come up to Python; what is around them is small and looked at when all is there.
+    events = etree.iterparse(
+        BytesIO(answer.body),
+        events=("end",),
+        tag=records.tags[-1],
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    above = [*reversed(records.tags[:-1]), response]
     try:
-        events = etree.iterparse(
-            BytesIO(answer.body),
-            events=("start", "end"),
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
-        for event, element in events:
-            reader.start(element) if event == "start" else reader.end(element)
+        for _, element in events:
+            if _ancestors(element, len(above)) == above:
+                message.records.append(to_record(element, records.shape))
+                _forget(element)
     except etree.XMLSyntaxError as error:
-        line = error.lineno
-        raise _broken(answer, f"it is cut or not well-formed XML (line {line})") from None
-    return reader.finish()
+        raise _broken(answer, f"it is cut or not well-formed XML (line {error.lineno})") from None
+    _read_frame(answer, events.root, response, message)
+    return message
+
+
+def _read_frame(answer: Answer, envelope: etree._Element | None, response: str, message: Message) -> None:
+    """Check what stands around the records, and take the fault, the header and the response's own leaves from it."""
+    name = etree.QName(envelope) if envelope is not None else None
+    if envelope is None or name is None or name.localname != "Envelope" or name.namespace not in _ENVELOPES:
+        raise _broken(answer, "it is not a SOAP envelope")
+    if envelope.getroottree().docinfo.internalDTD is not None:
+        raise _broken(answer, "it declares a document type, which SOAP forbids")
+    content = envelope.find(f"{{{name.namespace}}}Body/*")
+    if content is None:
+        raise _broken(answer, "its body is empty")
+    if content.tag == f"{{{name.namespace}}}Fault":
+        message.fault = _fault(content)
+        return
+    if content.tag != response:
+        raise _broken(answer, "its body is not the answer of this operation")
+    message.header.update((_local(part), (part.text or "").strip()) for part in envelope[0] if not len(part))
+    message.leaves.update((_local(part), _value(part, None)) for part in content if not len(part))
 
 
 def to_record(element: etree._Element, shape: Shape) -> dict[str, Any]:
     """A complex element as a dict by ``shape``. What the shape does not know is kept under its local name."""
-    record: dict[str, Any] = {part.name: [] for part in shape.fields.values() if part.many}
+    fields = shape.fields
+    record: dict[str, Any] = {name: [] for name in shape.lists}
     for child in element:
-        part = shape.fields.get(str(child.tag))
-        name = part.name if part is not None else _local(child)
-        value = _value(child, part.shape if part is not None else None)
-        if part is not None and part.many:
-            record[name].append(value)
-        elif name in record:  # twice where once is allowed: keep both, so that the mapping stumbles over it
-            record[name] = [record[name], value]
+        part = fields.get(child.tag)
+        value = _value(child, None if part is None else part.shape)
+        if part is None:
+            name = _local(child)
+        elif part.many:
+            record[part.name].append(value)
+            continue
         else:
-            record[name] = value
+            name = part.name
+        if name in record:  # twice where once is allowed: keep both, so that the mapping stumbles over it
+            value = [record[name], value]
+        record[name] = value
     return record
 
 
 def _value(element: etree._Element, shape: Shape | None) -> Any:
-    if element.get(_NIL) in ("true", "1"):
+    if element.get(_NIL) in _TRUE:
         return None
     if shape is not None:
         return to_record(element, shape)
@@ -96,65 +125,7 @@ def _value(element: etree._Element, shape: Shape | None) -> Any:
     return element.text or ""
 
 
-_ANYTHING = Shape({})
-
-
-class _Reader:
-    """Follows the parser down the tree and converts each record as soon as it is complete."""
-
-    def __init__(self, answer: Answer, response: str, shape: Shape, path: list[str]) -> None:
-        self._answer = answer
-        self._response = response
-        self._path = path
-        self._record_shape = shape_at(shape, path)
-        self._open: list[str] = []
-        self._complete = False
-        self._message = Message()
-
-    def start(self, element: etree._Element) -> None:
-        """An element begins; only its tag is known yet."""
-        self._open.append(_local(element))
-        depth = len(self._open)
-        if depth == 1:
-            name = etree.QName(element)
-            if name.localname != "Envelope" or name.namespace not in _ENVELOPES:
-                raise _broken(self._answer, "it is not a SOAP envelope")
-            if element.getroottree().docinfo.internalDTD is not None:
-                raise _broken(self._answer, "it declares a document type, which SOAP forbids")
-        elif depth == _CONTENT_DEPTH and self._open[1] == "Body":
-            self._complete = True
-            if element.tag != self._response and self._open[2] != "Fault":
-                raise _broken(self._answer, "its body is not the answer of this operation")
-
-    def end(self, element: etree._Element) -> None:
-        """An element is complete."""
-        depth, parents = len(self._open), self._open
-        if depth == _CONTENT_DEPTH and parents[1] == "Header" and not len(element):
-            self._message.header[parents[2]] = (element.text or "").strip()
-        elif depth == _CONTENT_DEPTH and parents[1] == "Body" and parents[2] == "Fault":
-            self._message.fault = _fault(element)
-        elif depth == _CONTENT_DEPTH + len(self._path) and parents[3:] == self._path:
-            self._message.records.append(to_record(element, self._record_shape))
-            _forget(element)
-        elif depth == _CONTENT_DEPTH + 1 and parents[1] == "Body" and parents[2] != "Fault" and not len(element):
-            self._message.leaves[parents[3]] = None if element.get(_NIL) in ("true", "1") else (element.text or "")
-        parents.pop()
-
-    def finish(self) -> Message:
-        """The message, once the parser came to the end."""
-        if not self._complete:
-            raise _broken(self._answer, "its body is empty")
-        return self._message
-
-
-def shape_at(shape: Shape, path: Sequence[str]) -> Shape:
-    """The shape of the records; an empty one if the contract does not have the path (checked when it is opened)."""
-    for name in path:
-        inner = next((part.shape for part in shape.fields.values() if part.name == name), None)
-        if inner is None:
-            return _ANYTHING
-        shape = inner
-    return shape
+_ANYTHING = Shape({}, [])
 
 
 def _fault(element: etree._Element) -> Fault:
@@ -164,6 +135,11 @@ def _fault(element: etree._Element) -> Fault:
     return Fault(
         _UNSAFE.sub("?", (code or "").strip())[:100], _UNSAFE.sub("?", detail.strip())[:64] if detail else None
     )
+
+
+def _ancestors(element: etree._Element, count: int) -> list[str]:
+    """The tags of the elements around this one, the nearest first."""
+    return [ancestor.tag for ancestor in islice(element.iterancestors(), count)]
 
 
 def _forget(element: etree._Element) -> None:

@@ -32,22 +32,31 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A complex type: its elements by qualified tag."""
+    """A complex type: its elements by qualified tag, and the names of those that may come many times."""
 
-    fields: Mapping[str, Field]
+    fields: dict[str, Field]
+    lists: list[str]
 
     def lacking(self, record: Mapping[str, Any]) -> list[str]:
         """Required elements that ``record`` (read by this shape) does not have, as dotted names."""
         lacking: list[str] = []
         for field in self.fields.values():
             value = record.get(field.name)
-            if field.required and value is None:
+            if field.required and (value is None or value == []):
                 lacking.append(field.name)
             elif field.shape is not None:
                 for part in value if isinstance(value, list) else [value]:
                     if isinstance(part, Mapping):
                         lacking += [f"{field.name}.{name}" for name in field.shape.lacking(part)]
         return lacking
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Where an answer has its records: the qualified tags below the response element, and their shape."""
+
+    tags: tuple[str, ...]
+    shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,21 @@ class Operation:
     response: str
     shape: Shape
     _client: Any
+
+    def records(self, path: str) -> Records:
+        """What the contract says about ``path`` (local names with slashes); ``ContractBroken`` if it has no such."""
+        shape: Shape | None = self.shape
+        tags = []
+        for name in path.split("/"):
+            fields = shape.fields if shape is not None else {}
+            tag = next((tag for tag, part in fields.items() if part.name == name), None)
+            if tag is None:
+                known = ", ".join(part.name for part in fields.values()) or "nothing"
+                problem = f"the answer of '{self.name}' has no '{name}' as in {path}; there is: {known}"
+                raise ContractBroken(self.system, problem, "Correct options.answer.records in the catalog entry")
+            tags.append(tag)
+            shape = fields[tag].shape
+        return Records(tuple(tags), shape or Shape({}, []))
 
     def envelope(self, headers: Sequence[etree._Element], values: Mapping[str, Any]) -> bytes:
         """The request as bytes; ``ContractBroken`` when the contract does not take these ``values``."""
@@ -89,7 +113,9 @@ def load_operation(system: str, path: Path, name: str) -> Operation:
         known = ", ".join(sorted(binding._operations)) or "none"
         raise ContractBroken(system, f"the contract has no operation '{name}'; it has: {known}", fix)
     output = operation.output.body
-    return Operation(system, name, operation.soapaction or "", str(output.qname), _shape(output.type, {}), client)
+    return Operation(
+        system, name, operation.soapaction or "", str(output.qname), _shape(output.type, {}, set()), client
+    )
 
 
 @lru_cache(maxsize=64)
@@ -121,23 +147,30 @@ class _LocalTransport(Transport):
         raise RuntimeError("zeep only writes messages here")
 
 
-def _shape(kind: Any, known: dict[int, Shape]) -> Shape:
-    """The shape of a zeep complex type; types that contain themselves are met again in ``known``."""
+def _shape(kind: Any, known: dict[int, Shape], unfinished: set[int]) -> Shape:
+    """The shape of a zeep complex type; one that contains itself is met again in ``known``, still ``unfinished``."""
     if id(kind) in known:
         return known[id(kind)]
-    fields: dict[str, Field] = {}
-    shape = known[id(kind)] = Shape(fields)
+    shape = known[id(kind)] = Shape({}, [])
+    unfinished.add(id(kind))
     # Inside a choice nothing is required by itself; only plain sequences say what must be there.
     plain = isinstance(kind._element, zeep.xsd.Sequence | zeep.xsd.All)
     direct = {id(element) for element in kind._element} if plain else set()
     for name, element in kind.elements:
         if not isinstance(element, zeep.xsd.Element):
             continue  # xsd:any has no name of its own
-        nested = _shape(element.type, known) if isinstance(element.type, zeep.xsd.ComplexType) else None
-        fields[str(element.qname)] = Field(
+        if name.startswith("_value_"):
+            continue  # the text of a type with simple content, which is a leaf with attributes
+        nested = _shape(element.type, known, unfinished) if isinstance(element.type, zeep.xsd.ComplexType) else None
+        many = bool(element.accepts_multiple)
+        shape.fields[str(element.qname)] = Field(
             name=name,
             required=id(element) in direct and element.min_occurs > 0 and not element.nillable,
-            many=bool(element.accepts_multiple),
-            shape=nested if nested is not None and nested.fields else None,
+            many=many,
+            # A type that is still being read is one that contains itself, and so has elements.
+            shape=nested if nested is not None and (nested.fields or id(element.type) in unfinished) else None,
         )
+        if many:
+            shape.lists.append(name)
+    unfinished.discard(id(kind))
     return shape

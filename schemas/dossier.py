@@ -16,8 +16,12 @@ from schemas.states import State
 
 def _storable(value: str) -> str:
     # PostgreSQL refuses NUL and lone surrogates; a record with them must fail here, alone, and not with its page.
-    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError("the text holds characters that cannot be stored (NUL or half a surrogate pair)")
+    if "\x00" in value:
+        raise ValueError("the text holds a NUL character, which cannot be stored")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the text holds half a surrogate pair, which cannot be stored") from None
     return value
 
 
@@ -116,5 +120,5 @@ class Dossier(_Record):
     results: tuple[ResultPaper, ...] = ()
 
 
-DOSSIERS: TypeAdapter[list[Dossier]] = TypeAdapter(list[Dossier])
+DOSSIERS: TypeAdapter[list[Dossier]] = TypeAdapter(list[Dossier], config=ConfigDict(hide_input_in_errors=True))
 """Validates a whole page in one call; an error's first location element is the record's index."""

@@ -14,12 +14,13 @@ import unicodedata
 from stdnum.exceptions import ValidationError
 from stdnum.vn import mst
 
-_AGENCY_LONG = re.compile(r"^(\d{3})\.(\d{2})\.(\d{2,3})\.([A-Z]\d{2})$")
-_AGENCY_SHORT = re.compile(r"^[A-Z]\d{2}(?:\.[0-9A-Za-z]+)*$")
-_PROCEDURE = re.compile(r"^(\d\.\d{6})(?:\.[0-9A-Za-z.]+)?$")
-_LOCAL_PROCEDURE = re.compile(r"^[A-Za-z][0-9A-Za-z_.\-]{1,63}$")
-_DOSSIER = re.compile(r"^[0-9A-Z][0-9A-Za-z.\-/]{3,63}$")
+_AGENCY_LONG = re.compile(r"^(\d{3})\.(\d{2})\.(\d{2,3})\.([A-Z]\d{2})$", re.ASCII)
+_AGENCY_SHORT = re.compile(r"^[A-Z]\d{2}(?:\.[0-9A-Za-z]+)*$", re.ASCII)
+_PROCEDURE = re.compile(r"^(\d\.\d{6})(?:\.[0-9A-Za-z.]+)?$", re.ASCII)
+_LOCAL_PROCEDURE = re.compile(r"^[A-Za-z][0-9A-Za-z_.\-]{1,63}$", re.ASCII)
+_DOSSIER = re.compile(r"^[0-9A-Z][0-9A-Za-z.\-/]{3,63}$", re.ASCII)
 _MAX_AGENCY = 35
+_GROUP_WIDTHS = (2, 2, 3)  # nearest to the root first; a province with more than 99 communes writes three digits there
 
 
 def _clean(value: str, what: str) -> str:
@@ -35,8 +36,9 @@ def agency_short(value: str) -> str:
     long_form = _AGENCY_LONG.match(text)
     if long_form:
         *groups, root = long_form.groups()
-        parts = [root, *(group for group in reversed(groups) if group.strip("0"))]
-        return ".".join(parts)
+        while groups and not groups[0].strip("0"):  # levels below the agency are written as zeros
+            groups = groups[1:]
+        return ".".join([root, *reversed(groups)])
     if len(text) <= _MAX_AGENCY and _AGENCY_SHORT.match(text):
         return text
     raise ValueError("the agency code must look like H12.12 or 000.00.12.H12")
@@ -45,22 +47,17 @@ def agency_short(value: str) -> str:
 def agency_long(value: str) -> str:
     """The four-group form: ``H12.12`` gives ``000.00.12.H12``.
 
-    A short code that does not fit in four numeric groups (deeper, or with letters) has no long form and is returned
-    as it is: inventing one would name another agency.
+    A short code that four fixed-width groups can't hold so that it comes back as it was (deeper, with letters, or
+    written without leading zeros) has no long form and is returned as it is: inventing one would name another agency.
     """
     short = agency_short(value)
     root, *parts = short.split(".")
-    widths = (2, 2, 3)  # nearest to the root first
-    if len(parts) > len(widths) or not all(part.isdigit() for part in parts):
+    if len(parts) > len(_GROUP_WIDTHS) or not all(part.isdigit() for part in parts):
         return short
-    groups = []
-    for position, width in enumerate(widths):
-        part = parts[position] if position < len(parts) else ""
-        # The second-level group is 2 digits in the standard and 3 where a province counts more than 99 communes.
-        if len(part) > max(width, 3 if position == 0 else width):
-            return short
-        groups.append(part.rjust(width, "0"))
-    return ".".join([*reversed(groups), root])
+    padded = [*parts, *[""] * (len(_GROUP_WIDTHS) - len(parts))]
+    groups = [part.rjust(width, "0") for part, width in zip(padded, _GROUP_WIDTHS, strict=True)]
+    long_form = ".".join([*reversed(groups), root])
+    return long_form if _AGENCY_LONG.match(long_form) and agency_short(long_form) == short else short
 
 
 def dossier_short(value: str) -> str:

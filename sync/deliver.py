@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sync.context import Context
 
 _CLAIM_CALLS = 4  # wire calls' worth of dossiers per claim and sender: long enough to be cheap, short enough to share
+_CLAIM_AT_LEAST = 200
 _FRUITLESS_BATCHES = 3
 _SHORTEST_PAUSE_S = 0.05  # our clock and the database's may differ by a little
 _LEASE_SHARE = 0.5  # a call must begin within this share of its lease, or not at all
@@ -171,7 +172,8 @@ class _Run:
 
     @property
     def claim_size(self) -> int:
-        return max(self.entry.batch.dossiers, self.entry.batch.steps) * self.entry.concurrency * _CLAIM_CALLS
+        calls = max(self.entry.batch.dossiers, self.entry.batch.steps) * self.entry.concurrency * _CLAIM_CALLS
+        return max(calls, _CLAIM_AT_LEAST)
 
     @property
     def progress(self) -> int:

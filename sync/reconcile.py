@@ -20,7 +20,7 @@ from connectors.api import Held
 from connectors.catalog_models import ReconcileMethod, TargetEntry
 from connectors.errors import ConnectorError
 from ledger import reconcile as books
-from ledger.types import BreakKind, Comparison, CountComparison, HeldRow, Scope
+from ledger.types import BreakKind, Comparison, CountComparison, CountRow, HeldRow, Scope
 from sync.counting import count_rows
 from sync.errors import IncompleteRun
 from sync.pipeline import ahead
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sync.context import Context
 
 _ASK_AT_ONCE = 500
+_DOSSIERS = "dossiers"  # the bucket in which a target counts dossiers instead of steps
 
 
 class ReconcileReport(BaseModel):
@@ -80,15 +81,15 @@ def reconcile(
                 case ReconcileMethod.COUNTS:
                     with closing(context.open_target(target)) as connector:
                         theirs = connector.counts()
-                    totals = books.step_totals(context.engine, target)
-                    comparison = _compared(books.record_count_breaks(run, count_rows(totals, _buckets(entry), theirs)))
+                    comparison = _compared(books.record_count_breaks(run, _counted(context, entry, theirs)))
         except ConnectorError as error:
             run.finish(error=str(error))
             raise IncompleteRun(
                 f"{target}: the comparison is incomplete: {error}",
                 next_step=f"Nothing was changed. Run `hosync check {target}`, then `hosync reconcile {target}` again.",
             ) from error
-        healing = run.heal(limit=entry.reconcile.heal_limit, share=entry.reconcile.heal_share) if heal else None
+        rules = entry.reconcile
+        healing = run.heal(rules.heal_limit, rules.heal_share, rules.heal_few) if heal else None
         run.finish(error=None)
     return ReconcileReport(
         run_id=run.run_id,
@@ -122,6 +123,18 @@ def _asked(context: Context, entry: TargetEntry, limit: int | None) -> Iterator[
                     state=answer.state if answer else None,
                     fields=answer.fields if answer else {},
                 )
+
+
+def _counted(context: Context, entry: TargetEntry, theirs: Mapping[str, int]) -> list[CountRow]:
+    rows = count_rows(
+        books.step_totals(context.engine, entry.system),
+        _buckets(entry),
+        {bucket: count for bucket, count in theirs.items() if bucket != _DOSSIERS},
+    )
+    if _DOSSIERS in theirs:
+        known = books.dossier_totals(context.engine, entry.system)
+        rows.append(CountRow(bucket=_DOSSIERS, ours=known, theirs=theirs[_DOSSIERS]))
+    return rows
 
 
 def _buckets(entry: TargetEntry) -> Mapping[int, str]:

@@ -57,7 +57,6 @@ class XRoadSoapSource:
         self._client = settings.text("client", options.client)
         self._service = settings.text("service", options.service)
         self._user_id = settings.text("user_id", options.user_id or "")
-        self._path = options.answer.records.split("/")
         self._http = HttpClient(entry.system, settings, timeouts=entry.timeouts, limits=entry.limits)
 
     def pull(
@@ -91,7 +90,9 @@ class XRoadSoapSource:
     def check(self) -> list[CheckResult]:
         """Contract, connection, and one record through the security server."""
         checks = Checks(self._entry, self._http)
-        if checks.contract() and checks.attempt("operation", self._operation, "the contract has the operation"):
+        if checks.contract() and checks.attempt(
+            "operation", lambda: self._records(self._operation()), "the contract has the operation"
+        ):
             question = Question(datetime.now(UTC))
             if checks.reachable():
                 checks.attempt("read", lambda: self._ask(question, 1), "the service answers through X-Road")
@@ -103,6 +104,9 @@ class XRoadSoapSource:
 
     def _operation(self) -> wsdl.Operation:
         return wsdl.load_operation(self._entry.system, contract_path(self._entry), self._options.operation)
+
+    def _records(self, operation: wsdl.Operation) -> wsdl.Records:
+        return operation.records(self._options.answer.records)
 
     def _ask(self, question: Question, size: int) -> tuple[Answer, soap.Message]:
         """One page; raises for faults, and for an answer that does not say how many records there are."""
@@ -136,7 +140,7 @@ class XRoadSoapSource:
         )
         where = f"{operation.name} (message {message_id})"
         try:
-            message = soap.read(answer, response=operation.response, shape=operation.shape, path=self._path)
+            message = soap.read(answer, response=operation.response, records=self._records(operation))
         except BrokenAnswer:
             if answer.status != 500:
                 raise
@@ -184,7 +188,7 @@ class XRoadSoapSource:
 
     def _verify(self, operation: wsdl.Operation, records: Sequence[Record]) -> None:
         """Compare the records with the contract: single ones are the mapping's business, all of them are drift."""
-        shape = soap.shape_at(operation.shape, self._path)
+        shape = self._records(operation).shape
         lacking = [frozenset(shape.lacking(record)) for record in records]
         if not any(lacking):
             return

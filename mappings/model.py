@@ -1,0 +1,204 @@
+"""What may stand in a mapping file, as pydantic models. ``reading.py`` turns a file into these, with line numbers.
+
+A *field* says where its value comes from (``from``, ``jmespath``, ``value``, ``lookup``), how it is read (``as``,
+``table``), and what happens when there is nothing (``else``, ``required``, ``default``). A *list field* (``each``)
+maps the items of a native list one by one.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+
+_PATH = re.compile(r"^[^\W\d][\w-]*(?:\.[^\W\d][\w-]*)*$")
+QUARANTINE: Final = "quarantine"
+
+
+class Direction(StrEnum):
+    """Which way a mapping goes: from a source's records, or to a target's messages."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+def _path(value: str) -> str:
+    if not _PATH.match(value):
+        raise ValueError("a path is plain names with dots between, like detail.MaHoSo; use jmespath: for anything else")
+    return value
+
+
+def _jmespath(value: str) -> str:
+    try:
+        jmespath.compile(value)
+    except JMESPathError as error:
+        raise ValueError(f"not a JMESPath expression: {str(error).splitlines()[0]}") from error
+    return value
+
+
+def _one_or_more(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+Path = Annotated[str, AfterValidator(_path)]
+Scalar: TypeAlias = str | int | bool | None
+TableKey: TypeAlias = str | int
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Lookup(_Part):
+    """A value out of a catalogue: ``{in: procedures, by: detail.MaTTHC, take: name}``."""
+
+    catalogue: Annotated[str, Field(alias="in")]
+    by: Path
+    take: str
+
+
+class FieldSpec(BaseModel):
+    """One field of the result. Keys that are not listed here are options of the converter named by ``as``."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    source: Annotated[tuple[Path, ...], BeforeValidator(_one_or_more), Field(alias="from")] = ()
+    expression: Annotated[Annotated[str, AfterValidator(_jmespath)] | None, Field(alias="jmespath")] = None
+    value: Any = None
+    lookup: Lookup | None = None
+    converter: Annotated[str | None, Field(alias="as")] = None
+    table: str | None = None
+    on_unknown: Scalar = QUARANTINE
+    blanks: Annotated[tuple[Scalar, ...], BeforeValidator(_one_or_more)] = ()
+    otherwise: Annotated["FieldSpec | None", Field(alias="else")] = None
+    required: bool = False
+    default: Any = None
+
+    @property
+    def is_constant(self) -> bool:
+        """True when the field has the same value in every record."""
+        return "value" in self.model_fields_set
+
+    @property
+    def has_default(self) -> bool:
+        """True when a default is given; it may be an empty text or list, or null for an explicit nothing."""
+        return "default" in self.model_fields_set
+
+    @property
+    def converter_options(self) -> dict[str, Any]:
+        """The options meant for the converter."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "FieldSpec":
+        origins = [bool(self.source), self.expression is not None, self.is_constant]
+        if sum(origins) + (self.lookup is not None) != 1:
+            raise ValueError("a field has exactly one origin: from, jmespath, value or lookup")
+        if (self.source or self.expression) and self.converter is None and self.table is None:
+            raise ValueError("say how the value is read: add as: (text, datetime, as_is, ...) or table:")
+        if self.required and self.has_default:
+            raise ValueError("a required field has no default: remove one of the two")
+        if self.otherwise is not None and (self.otherwise.required or self.otherwise.has_default):
+            raise ValueError("required and default stand beside else, not inside it")
+        if self.table is None and "on_unknown" in self.model_fields_set:
+            raise ValueError("on_unknown says what an unknown code becomes, so it needs a table")
+        return self
+
+
+class ListSpec(_Part):
+    """A list field: the items of the native list at ``each``, every one through ``fields``."""
+
+    each: Path
+    fields: Annotated[dict[str, FieldSpec], Field(min_length=1)]
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, ListSpec):
+        return "list"
+    return "list" if isinstance(value, dict) and "each" in value else "field"
+
+
+AnyField = Annotated[
+    Annotated[FieldSpec, Tag("field")] | Annotated[ListSpec, Tag("list")],
+    Discriminator(_kind),
+]
+
+
+class ExpectedProblem(_Part):
+    """The problem an example must end with."""
+
+    field: str
+    rule: str
+
+
+class Example(_Part):
+    """A record and what must come of it; every example is a test.
+
+    ``gives`` is the whole result, ``includes`` a part of it, ``problem`` the reason for which the record is set aside.
+    ``like`` starts from the record of the example of that name, and ``set`` changes single values of it by path.
+    """
+
+    name: str | None = None
+    given: dict[str, Any] | None = None
+    like: str | None = None
+    changes: Annotated[dict[Path, Any], Field(alias="set")] = {}
+    gives: dict[str, Any] | None = None
+    includes: dict[str, Any] | None = None
+    problem: ExpectedProblem | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Example":
+        if (self.given is None) == (self.like is None):
+            raise ValueError("an example starts from given or from like, not from both and not from neither")
+        if sum(part is not None for part in (self.gives, self.includes, self.problem)) != 1:
+            raise ValueError("an example ends with exactly one of gives, includes and problem")
+        return self
+
+
+class Section(_Part):
+    """A set of fields that make one kind of record, with its own examples."""
+
+    fields: Annotated[dict[str, AnyField], Field(min_length=1)]
+    ignore: dict[str, str] = {}
+    examples: Annotated[tuple[Example, ...], BeforeValidator(tuple)] = ()
+
+
+class _File(_Part):
+    system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    version: Annotated[int, Field(ge=1)]
+    record_key: Annotated[tuple[Path, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+    tables: dict[str, dict[TableKey, Scalar]] = {}
+
+
+class SourceFile(_File):
+    """A mapping from a source's records to the canonical dossier."""
+
+    direction: Literal["source"]
+    fields: Annotated[dict[str, AnyField], Field(min_length=1)]
+    ignore: dict[str, str] = {}
+    examples: Annotated[tuple[Example, ...], BeforeValidator(tuple)] = ()
+
+
+class TargetFile(_File):
+    """A mapping from the canonical dossier, and from its steps, to a target's messages."""
+
+    direction: Literal["target"]
+    dossier: Section | None = None
+    step: Section | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "TargetFile":
+        if self.dossier is None and self.step is None:
+            raise ValueError("a target mapping needs a section dossier, step, or both")
+        return self

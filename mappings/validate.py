@@ -1,0 +1,49 @@
+"""From native records to valid dossiers: mapping, then one validation call for the whole page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from mappings.compiler import Record
+from mappings.mapping import Mapping, MappingProblem
+from schemas.dossier import DOSSIERS, Dossier
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A page: dossiers with the index of their record, and the problems of the records that were set aside."""
+
+    good: list[tuple[int, Dossier]]
+    bad: list[MappingProblem]
+
+
+def validate_page(mapping: Mapping, records: Sequence[Record]) -> Validated:
+    """Map and validate a page. Every index is in ``good`` or in ``bad``, each in the order of the input."""
+    converted = mapping.convert(records)
+    indexes = [index for index, _ in converted.good]
+    dicts = [record for _, record in converted.good]
+    try:
+        return Validated(list(zip(indexes, DOSSIERS.validate_python(dicts), strict=True)), converted.bad)
+    except ValidationError as error:
+        problems = _problems(mapping, error)
+    kept = [position for position in range(len(dicts)) if position not in problems]
+    dossiers = DOSSIERS.validate_python([dicts[position] for position in kept])
+    good = [(indexes[position], dossier) for position, dossier in zip(kept, dossiers, strict=True)]
+    bad = [
+        MappingProblem(index=indexes[position], field=field, rule=rule, message=message, stage="schema")
+        for position, (field, rule, message) in problems.items()
+    ]
+    return Validated(good, sorted([*converted.bad, *bad], key=lambda problem: problem.index))
+
+
+def _problems(mapping: Mapping, error: ValidationError) -> dict[int, tuple[str, str, str]]:
+    """The first problem of each failing record, by its position in the list that was validated."""
+    found: dict[int, tuple[str, str, str]] = {}
+    for part in error.errors(include_url=False, include_input=False, include_context=False):
+        position, *where = part["loc"]
+        if isinstance(position, int) and position not in found:
+            field = ".".join(str(name) for name in where) or "record"
+            what = part["msg"].removeprefix("Value error, ")
+            found[position] = (field, part["type"], f"{mapping.system}: field {field}: {what}")
+    return found

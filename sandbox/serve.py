@@ -1,0 +1,165 @@
+"""All servers of the sandbox: started, watched, stopped together.
+
+Each server is a process of its own. The supervisor opens the listening sockets and hands them down, so all ports are
+known before anything runs and nobody can take one in between. Children hold the reading end of a pipe whose writing end
+only the supervisor has: when it dies, even by SIGKILL, they stop.
+"""
+
+import fcntl
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.home import HomeError, SandboxHome
+from sandbox.http import CONTROL_PREFIX, HOST, listen
+
+_POLL_S = 0.1
+_READY_S = 600.0
+_STOP_S = 8.0
+_LOG_TAIL = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One running server."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+
+
+def serve(home: SandboxHome, names: Sequence[str], preferred_ports: Mapping[str, int]) -> int:
+    """Run the servers ``names`` until SIGTERM or SIGINT, or until one of them dies; gives back the exit code.
+
+    Raises :class:`HomeError` when a sandbox already runs in ``home``.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with _alone(home.root), ExitStack() as cleanup:
+        home.announcement.unlink(missing_ok=True)
+        children = _start(home, names, preferred_ports, cleanup)
+        failed = _await_ready(children, stop)
+        if failed is None and not stop.is_set():
+            cleanup.callback(home.announcement.unlink, missing_ok=True)
+            home.announce({child.name: child.port for child in children})
+            print(f"sandbox: {len(children)} servers answer; connections are in {home.announcement}", flush=True)
+            failed = _watch(children, stop)
+        if failed is None:
+            print("sandbox: stopped", flush=True)
+            return 0
+        print(_obituary(home, failed), file=sys.stderr, flush=True)
+        return 1
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HomeError(f"a sandbox already runs in {root}; stop it, or use another --home") from None
+        yield
+
+
+def _start(
+    home: SandboxHome, names: Sequence[str], preferred_ports: Mapping[str, int], cleanup: ExitStack
+) -> list[Child]:
+    listeners = {name: _listener(preferred_ports.get(name, 0)) for name in names}
+    home.write_ports({name: listener.getsockname()[1] for name, listener in listeners.items()})
+    guard, held = os.pipe()
+    cleanup.callback(os.close, held)
+    children: list[Child] = []
+    cleanup.callback(_stop, children)
+    for name, listener in listeners.items():
+        with closing(listener):
+            children.append(Child(name, listener.getsockname()[1], _spawn(home, name, listener, guard)))
+    os.close(guard)
+    return children
+
+
+def _listener(port: int) -> socket.socket:
+    try:
+        return listen(port)
+    except OSError:
+        return listen()
+
+
+def _spawn(home: SandboxHome, name: str, listener: socket.socket, guard: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "sandbox", "run", name, "--home", str(home.root)]
+    command += ["--fd", str(listener.fileno()), "--guard", str(guard)]
+    log = home.log(name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(listener.fileno(), guard),
+            cwd=Path(__file__).parent.parent,
+            # Ctrl-C goes to the whole process group of a terminal; stopping is the supervisor's to order.
+            start_new_session=True,
+        )
+
+
+def _await_ready(children: Sequence[Child], stop: threading.Event) -> Child | None:
+    """Wait until all answer; gives back one that died or took too long, None when all is well or it is time to go."""
+    deadline = time.monotonic() + _READY_S
+    waiting = list(children)
+    while waiting and not stop.is_set():
+        waiting = [child for child in waiting if not _answers(child)]
+        late = time.monotonic() > deadline
+        failed = next((child for child in waiting if late or child.process.poll() is not None), None)
+        if failed is not None:
+            return failed
+        if waiting:
+            stop.wait(_POLL_S)
+    return None
+
+
+def _answers(child: Child) -> bool:
+    connection = http.client.HTTPConnection(HOST, child.port, timeout=1)
+    with closing(connection), suppress(OSError, http.client.HTTPException):
+        connection.request("GET", f"{CONTROL_PREFIX}/health")
+        return connection.getresponse().status == 200
+    return False
+
+
+def _watch(children: Sequence[Child], stop: threading.Event) -> Child | None:
+    """Wait for the order to stop; gives back a server that died before it came."""
+    while not stop.wait(_POLL_S):
+        dead = next((child for child in children if child.process.poll() is not None), None)
+        if dead is not None:
+            return dead
+    return None
+
+
+def _stop(children: Sequence[Child]) -> None:
+    for child in children:
+        child.process.terminate()
+    deadline = time.monotonic() + _STOP_S
+    for child in children:
+        try:
+            child.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()
+
+
+def _obituary(home: SandboxHome, child: Child) -> str:
+    log = home.log(child.name)
+    code = child.process.poll()
+    what = f"ended with code {code}" if code is not None else f"did not answer within {_READY_S:.0f} s"
+    tail = log.read_text("utf-8", "replace").splitlines()[-_LOG_TAIL:]
+    return "\n".join([f"sandbox: server {child.name} {what}; all servers stop. Its log is {log}:", *tail])
