@@ -19,40 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SOURCE = """\
-kind: source
-system: {name}
-title: {{vi: Hệ thống nguồn {number}, en: Source {number}}}
-owner: {{agency: G{number:02d}, vi: Cơ quan {number}, en: Agency {number}}}
-protocol: mapi
-connection: {name}
-contract: mapi/login.json
-mapping: {name}
-schedule: "*/15 * * * *"
-precedence: {precedence}
-pull: {{style: changed-since, start: 2025-01-01, overlap: 2h, safety_lag: 5m, page_size: 200}}
-timeouts: {{connect_s: 5, read_s: 30, total_s: 120}}
-options: {{login_path: /login, call_path: /call, unit: "000.00.12.H12"}}
-"""
-
-TARGET = """\
-kind: target
-system: {name}
-title: {{vi: Hệ thống đích {number}, en: Target {number}}}
-owner: {{agency: G{number:02d}, vi: Cơ quan {number}, en: Agency {number}}}
-protocol: npsp
-connection: {name}
-contract: npsp/adapter.json
-mapping: {name}
-schedule: "*/10 * * * *"
-messages: [dossier, step]
-batch: {{dossiers: 50, steps: 100}}
-concurrency: 4
-lease_s: 300
-operations: {{dossier: {{in_doubt: ask}}, step: {{in_doubt: resend}}}}
-reconcile: {{method: lookup, schedule: "0 2 * * *", limit: 500}}
-options: {{unit: "000.00.12.H12"}}
-"""
+CATALOG = ROOT / "connectors" / "catalog"
 
 MEASURE = """
 import json, sys, time
@@ -73,12 +40,12 @@ print("RESULT " + json.dumps({**result, "dags": len(bag.dags), "errors": len(bag
 
 
 def write_catalog(folder: Path, systems: int) -> None:
-    """Fill ``folder`` with that many catalog entries; every fourth is a target."""
+    """Fill ``folder`` with that many copies of real entries under other names; every fourth is a target."""
     for number in range(systems):
-        template = TARGET if number % 4 == 3 else SOURCE
+        original = "npsp" if number % 4 == 3 else "gplx"
         name = f"system_{number:03d}"
-        text = template.format(name=name, number=number, precedence=number % 1000 + 1)
-        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+        text = (CATALOG / f"{original}.yaml").read_text(encoding="utf-8")
+        (folder / f"{name}.yaml").write_text(text.replace(f"system: {original}", f"system: {name}"), encoding="utf-8")
 
 
 def measure(catalog: Path, home: Path, dag_id: str | None = None) -> dict[str, float]:

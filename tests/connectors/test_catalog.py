@@ -62,6 +62,7 @@ def line_of(text: str, marker: str) -> int:
         ("style: window", "stile: window", "pull.stile", "Did you mean 'style'?"),
         ("protocol: mapi", "protocol: mappi", "protocol", "Did you mean 'mapi'? Allowed: mapi, igate, xroad-soap"),
         ("style: window", "style: windows", "pull.style", "Did you mean 'window'?"),
+        ("style: window", "style: newest-first", "pull.style", "Protocol 'mapi' is pulled by style 'window'"),
         ("overlap: 3d", "overlap: 3", "pull.overlap", "90s, 15m, 2h or 3d"),
         ('"*/15 * * * *"', '"every 15 minutes"', "schedule", "five cron fields"),
         ("precedence: 20", "precedence: 0", "precedence", "greater than or equal to 1"),

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connectors.errors import BrokenAnswer, NotSent, OutcomeUnknown, Redirected, Refused, SignInFailed, Throttled
+from connectors.errors import NotSent, OutcomeUnknown, Redirected, Refused, SignInFailed, Throttled
 from connectors.outcomes import retry_after
-from connectors.retry import RetryPolicy, may_repeat_write, repeat
+from connectors.retry import RetryPolicy, repeat
 
 NOW = datetime(2025, 8, 12, 3, 0, tzinfo=UTC)
 
@@ -71,13 +71,6 @@ def test_a_wait_beyond_the_budget_is_not_begun():
 def test_what_will_not_change_is_not_repeated(error):
     with pytest.raises(type(error)):
         run([error])
-
-
-def test_a_write_is_repeated_only_when_it_surely_did_not_arrive():
-    assert run([NotSent("x", "down")], may_repeat=may_repeat_write)[0] == "done"
-    for error in (OutcomeUnknown("x", "?"), BrokenAnswer("x", "cut")):
-        with pytest.raises(OutcomeUnknown):
-            run([error], may_repeat=may_repeat_write)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ TYPES = """
   <xs:element name="name" type="xs:string"/>
   <xs:element name="child" type="t:Person" minOccurs="0" maxOccurs="unbounded"/>
   <xs:element name="note" type="xs:string" nillable="true"/>
+  <xs:element name="fee" type="t:Money" minOccurs="0"/>
 </xs:sequence></xs:complexType>
+<xs:complexType name="Money"><xs:simpleContent><xs:extension base="xs:decimal">
+  <xs:attribute name="currency" type="xs:string"/></xs:extension></xs:simpleContent></xs:complexType>
 <xs:complexType name="Either"><xs:choice><xs:element name="a" type="xs:string"/><xs:element name="b" type="xs:string"/>
 </xs:choice></xs:complexType>
 """
@@ -57,7 +60,7 @@ def test_an_operation_writes_requests_and_knows_the_answer(contract):
 
 
 def test_shapes_follow_types_that_contain_themselves(contract):
-    person = soap.shape_at(wsdl.load_operation("x", contract(), "ask").shape, ["person"])
+    person = wsdl.load_operation("x", contract(), "ask").records("person").shape
     element = etree.fromstring(
         '<p xmlns="urn:t"><name>A</name><child><name>B</name><note/></child><child><note/></child></p>'
     )
@@ -69,8 +72,14 @@ def test_shapes_follow_types_that_contain_themselves(contract):
     assert person.lacking(record) == ["child.name"]
 
 
+def test_a_leaf_with_attributes_is_text(contract):
+    person = wsdl.load_operation("x", contract(), "ask").records("person").shape
+    element = etree.fromstring('<p xmlns="urn:t"><name>A</name><note/><fee currency="VND">5000</fee></p>')
+    assert soap.to_record(element, person)["fee"] == "5000"
+
+
 def test_nothing_in_a_choice_is_required(contract):
-    either = soap.shape_at(wsdl.load_operation("x", contract(), "ask").shape, ["either"])
+    either = wsdl.load_operation("x", contract(), "ask").records("either").shape
     assert either.lacking({"a": "x"}) == []
 
 
@@ -96,6 +105,8 @@ def test_what_is_wrong_with_a_contract_is_said(contract, tmp_path):
     path = contract()
     with pytest.raises(ContractBroken, match="no operation 'tell'; it has: ask"):
         wsdl.load_operation("x", path, "tell")
+    with pytest.raises(ContractBroken, match="no 'people' as in people/person; there is: person, either"):
+        wsdl.load_operation("x", path, "ask").records("people/person")
     with pytest.raises(ContractBroken, match="does not take: when"):
         wsdl.load_operation("x", path, "ask").envelope([], {"when": 1})
     with pytest.raises(ContractBroken, match="cannot be read"):

@@ -39,14 +39,16 @@ def test_p4_exactly_the_planted_damage_is_named_and_all_but_the_stranger_heals(p
 
 
 def test_p4_a_target_that_cannot_be_read_makes_the_run_incomplete_and_never_clean(province: Province) -> None:
+    province.hosync("pull")
+    province.hosync("push", "npsp")
     province.ask("npsp", "faults", {"mode": "html-200", "times": 100_000})
-    province.hosync("push", "npsp", ok=(1,))
-    before = province.hosync("status")
+    before = province.hosync("status", ok=(0, 1))
     failed = province.start("reconcile", "npsp")
     assert failed.wait(60) == 1
-    after = province.hosync("status")
+    after = province.hosync("status", ok=(0, 1))
     (npsp,) = (target for target in after["targets"] if target["target"] == "npsp")
-    assert npsp["last_reconciliation"] is None or npsp["last_reconciliation"]["status"] != "succeeded"
+    assert npsp["last_reconciliation"]["status"] == "failed"
+    assert npsp["last_reconciliation"]["matched"] == 0
     assert [target["open_breaks"] for target in after["targets"]] == [
         target["open_breaks"] for target in before["targets"]
     ]

@@ -1,0 +1,129 @@
+"""`hosync status`: where everything stands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from cli.errors import ExitCode
+from cli.messages import Texts
+from cli.output import Output
+from cli.words import breaks_in_words
+from schemas.times import VN
+from sync.context import Context, now
+from sync.status import SourceStatus, Status, TargetStatus, status
+
+_RUN_STYLES = {"succeeded": "green", "failed": "bold red", "running": "yellow"}
+
+
+def run(output: Output) -> ExitCode:
+    """Show one snapshot. Fails when something needs a look: a failed run, open breaks, refused or doubtful messages."""
+    with Context.from_env() as context:
+        found = status(context, now())
+    if output.as_json:
+        output.json(found.model_dump(mode="json"))
+    else:
+        _print(output, found)
+    return (
+        ExitCode.FAILED
+        if any(map(_is_troubled_source, found.sources)) or any(map(_is_troubled_target, found.targets))
+        else ExitCode.OK
+    )
+
+
+def _is_troubled_source(source: SourceStatus) -> bool:
+    return source.last_run is not None and source.last_run.status == "failed"
+
+
+def _is_troubled_target(target: TargetStatus) -> bool:
+    last = target.last_reconciliation
+    return bool(target.open_breaks or target.rejected or target.doubtful) or (
+        last is not None and last.status == "failed"
+    )
+
+
+def _print(output: Output, found: Status) -> None:
+    texts = output.texts
+    output.out.print(
+        output.table(
+            "Pulls",
+            ("System", "Dossiers", "Fetched", "New", "Changed", "Unchanged", "Stale", "Quarantined", "Run", "Ended"),
+            [_source(texts, source) for source in found.sources],
+        )
+    )
+    output.out.print(
+        output.table(
+            "Deliveries",
+            ("Target", "Dossiers", "Delivered", "Due", "Being sent", "In doubt", "Refused", "Given up"),
+            [
+                (
+                    t.target,
+                    t.dossiers,
+                    t.settled,
+                    t.due + t.not_yet_expanded,
+                    t.in_work,
+                    t.in_doubt,
+                    t.rejected,
+                    t.doubtful,
+                )
+                for t in found.targets
+            ],
+        )
+    )
+    output.out.print(
+        output.table(
+            "Reconciliation",
+            ("Target", "Method", "Ours", "Theirs", "Matched", "In flight", "Breaks", "Open breaks", "Ended"),
+            [_target(texts, target) for target in found.targets],
+        )
+    )
+    for source in found.sources:
+        if source.last_run and source.last_run.error:
+            output.out.print(Text(f"{source.system}: {source.last_run.error}", style="red"), soft_wrap=True)
+    for target in found.targets:
+        if target.last_reconciliation and target.last_reconciliation.error:
+            output.out.print(Text(f"{target.target}: {target.last_reconciliation.error}", style="red"), soft_wrap=True)
+
+
+def _source(texts: Texts, source: SourceStatus) -> tuple[object, ...]:
+    last = source.last_run
+    if last is None:
+        return (source.system, source.dossiers, 0, 0, 0, 0, 0, source.open_quarantine, texts("never"), "")
+    return (
+        source.system,
+        source.dossiers,
+        last.fetched,
+        last.new,
+        last.changed,
+        last.unchanged,
+        last.stale,
+        last.quarantined,
+        Text(texts(last.status), style=_RUN_STYLES.get(last.status, "")),
+        _moment(last.finished_at),
+    )
+
+
+def _target(texts: Texts, target: TargetStatus) -> tuple[object, ...]:
+    still_open = breaks_in_words(texts, target.open_breaks)
+    last = target.last_reconciliation
+    if last is None:
+        return (target.target, texts("never"), 0, 0, 0, 0, "", still_open, "")
+    return (
+        target.target,
+        last.method,
+        last.ours,
+        last.theirs,
+        last.matched,
+        last.in_flight,
+        breaks_in_words(texts, last.breaks),
+        still_open,
+        _moment(last.finished_at),
+    )
+
+
+def _moment(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    local = moment.astimezone(VN)
+    return f"{local:%H:%M:%S}" if local.date() == now().astimezone(VN).date() else f"{local:%d/%m/%Y %H:%M}"

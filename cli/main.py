@@ -1,0 +1,229 @@
+"""The `hosync` command: every command with its options. What they do stands in ``commands/`` and ``up/``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.environment import REPOSITORY, home_folder, load_home
+from cli.errors import ExitCode
+from cli.messages import Language, default_language
+
+if TYPE_CHECKING:
+    from cli.output import Output
+
+_EPILOG = "Exit codes: 0 all well, 1 something failed or needs a look, 2 wrong arguments or configuration, 130 Ctrl-C."
+
+app = typer.Typer(
+    name="hosync",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Đồng bộ trạng thái hồ sơ hành chính giữa các hệ thống. / Keeps the state of administrative dossiers the same "
+    "everywhere a citizen may look them up.",
+    epilog=_EPILOG,
+)
+
+_ONE_MACHINE, _BY_HAND, _LOOK = "On one machine / Trên một máy", "By hand / Chạy tay", "Look / Xem"
+
+Lang = Annotated[
+    Language, typer.Option("--lang", default_factory=default_language, help="Language of the output (HOSYNC_LANG).")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
+HomeDir = Annotated[
+    Path, typer.Option("--home", default_factory=home_folder, help="Folder of the running system (HOSYNC_HOME).")
+]
+
+
+@app.command(rich_help_panel=_ONE_MACHINE, epilog=_EPILOG)
+def up(
+    lang: Lang,
+    home: HomeDir,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when all agree; exit code 1 when they don't. For CI and a first try.")
+    ] = False,
+    size: Annotated[int | None, typer.Option(min=1, help="Dossiers in the simulated province.")] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox/--no-sandbox", help="Start the simulated province, or use real connections.")
+    ] = True,
+    dags: Annotated[Path, typer.Option(help="Folder of the DAG files.", hidden=True)] = REPOSITORY / "dags",
+    deadline: Annotated[int, typer.Option(min=1, help="With --once: minutes until giving up.")] = 30,
+) -> None:
+    """Chạy toàn bộ hệ thống trên một máy. / Run everything on one machine: PostgreSQL, a simulated province, Airflow.
+
+    Shows dossiers on their way from the sector systems to the targets until what the targets hold agrees with what the
+    sources told; then prints the reconciliation and where to look. Ctrl-C stops everything that was started.
+    """
+
+    def work(output: Output) -> int:
+        from cli.up import command
+        from cli.up.machine import Options
+
+        options = Options(home=home, dags=dags, once=once, sandbox=sandbox, size=size, deadline_s=deadline * 60.0)
+        return command.run(output, options)
+
+    _do(lang, work)
+
+
+@app.command(rich_help_panel=_ONE_MACHINE, epilog=_EPILOG)
+def down(lang: Lang, home: HomeDir) -> None:
+    """Dừng hệ thống do `hosync up` khởi động. / Stop what `hosync up` runs in this home, and what a crash left."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.up import down as command
+
+        return command.run(output, home)
+
+    _do(lang, work)
+
+
+@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+def check(
+    lang: Lang,
+    system: Annotated[str | None, typer.Argument(help="One system; all when left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Kiểm tra cấu hình và kết nối. / Check configuration and connections before any DAG runs."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import check as command
+
+        return command.run(output, system)
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+def preview(
+    lang: Lang,
+    system: Annotated[str, typer.Argument(help="The sector system.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=200, help="How many records.")] = 3,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data as it is.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Xem trước hồ sơ qua từng bước. / Show records as they come, as we understand them, as each target gets them."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import preview as command
+
+        return command.run(output, system, count=count, reveal=reveal)
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+def status(lang: Lang, as_json: Json = False) -> None:
+    """Tình hình hiện tại. / Where everything stands: pulls, deliveries, reconciliations."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import status as command
+
+        return command.run(output)
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+def pull(
+    lang: Lang,
+    systems: Annotated[list[str] | None, typer.Argument(help="Sector systems; all when left out.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Everything since the system's first day.")] = False,
+    start: Annotated[str | None, typer.Option("--from", help="Received from this day or moment on.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Received before this day or moment.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Thu thập hồ sơ từ hệ thống nguồn. / Pull what is new (or a span of days) from the sector systems."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import pull as command
+
+        return command.run(output, systems or [], full=full, start=_moment(start, "--from"), end=_moment(end, "--to"))
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+def push(
+    lang: Lang,
+    targets: Annotated[list[str] | None, typer.Argument(help="Targets; all when left out.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many dossiers per target.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Gửi hồ sơ tới hệ thống đích. / Deliver what is due to the targets."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import push as command
+
+        return command.run(output, targets or [], limit=limit)
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+def reconcile(
+    lang: Lang,
+    targets: Annotated[list[str] | None, typer.Argument(help="Targets; all when left out.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Ask for at most this many dossiers, where they are asked one by one.")
+    ] = None,
+    heal: Annotated[bool, typer.Option("--heal/--no-heal", help="Make what differs due again.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Đối soát với hệ thống đích. / Compare what the targets hold with what we hold."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import reconcile as command
+
+        return command.run(output, targets or [], limit=limit, heal=heal)
+
+    _do(lang, work, as_json=as_json)
+
+
+def _do(language: Language, work: Callable[[Output], int], *, as_json: bool = False) -> None:
+    """Run a command's work; what goes wrong becomes words and an exit code."""
+    from cli.explain import explained, show
+    from cli.output import Output
+
+    output = Output.of(language, as_json=as_json)
+    try:
+        load_home()
+        code = int(work(output))
+    except KeyboardInterrupt:
+        output.err.print(output.texts("Interrupted. Nothing is lost: run it again."))
+        code = 130
+    except Exception as error:
+        if os.environ.get("HOSYNC_DEBUG") == "1":
+            raise
+        known = explained(error)
+        if known is None:
+            # Its message may repeat a record, so only its kind is shown.
+            output.err.print(f"Unexpected {type(error).__name__}. HOSYNC_DEBUG=1 shows where it happened.")
+            code = int(ExitCode.FAILED)
+        else:
+            show(known, output.err, output.texts)
+            code = int(known.code)
+    raise typer.Exit(code)
+
+
+def _moment(text: str | None, option: str) -> datetime | None:
+    from cli.errors import UserError
+    from schemas.times import VN
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(
+            f"{option} is not a day or moment.",
+            where=option,
+            next_step="Write 2025-08-12 or 2025-08-12T07:30 (Vietnamese time), or add a zone: 2025-08-12T00:30Z.",
+            code=ExitCode.USAGE,
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=VN)

@@ -1,0 +1,158 @@
+"""What the commands say in Vietnamese and English. Help texts stay in the commands; this is what they print.
+
+A message is looked up by its English text: the code stays readable, and what is missing here is shown in English.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+
+_VI = {
+    # hosync up
+    "Starting": "Đang khởi động",
+    "Component": "Thành phần",
+    "State": "Trạng thái",
+    "starting": "đang khởi động",
+    "ready": "sẵn sàng",
+    "stopping": "đang dừng",
+    "stopped": "đã dừng",
+    "waiting": "đang chờ",
+    "PostgreSQL": "PostgreSQL",
+    "Ledger tables": "Bảng sổ cái",
+    "Simulated province": "Tỉnh mô phỏng",
+    "Airflow tables": "Bảng của Airflow",
+    "DAGs": "DAG",
+    "Everything is ready after {seconds:.0f} s.": "Mọi thứ đã sẵn sàng sau {seconds:.0f} giây.",
+    "Ended what an earlier start left behind: {names}.": "Đã dọn tiến trình còn sót của lần chạy trước: {names}.",
+    "Stopping; Ctrl-C again ends everything at once.": "Đang dừng; nhấn Ctrl-C lần nữa để dừng ngay.",
+    "Everything has stopped after {seconds:.1f} s.": "Mọi thứ đã dừng sau {seconds:.1f} giây.",
+    "Running. Ctrl-C stops everything.": "Đang chạy. Nhấn Ctrl-C để dừng.",
+    "Where to look": "Xem ở đâu",
+    "Airflow": "Airflow",
+    "Sync monitor": "Giám sát đồng bộ",
+    "User": "Người dùng",
+    "Password": "Mật khẩu",
+    "Ours and theirs agree: {seconds:.0f} s from start to finish.": "Hai bên khớp nhau, sau {seconds:.0f} giây.",
+    "No `hosync up` runs in {home}.": "Không có `hosync up` nào chạy trong {home}.",
+    "Stopped the `hosync up` (process {pid}) in {home}.": "Đã dừng `hosync up` (tiến trình {pid}) trong {home}.",
+    "{target}: {due} due, {sending} being sent, {doubt} in doubt": (
+        "{target}: {due} chờ gửi, {sending} đang gửi, {doubt} chưa rõ kết quả"
+    ),
+    "{target}: not compared since the last delivery": "{target}: chưa đối soát đầy đủ sau lần gửi cuối",
+    "{target}: {number} dossiers were in flight": "{target}: {number} hồ sơ vừa gửi, chưa đối soát được",
+    "{dag}: the numbers do not add up": "{dag}: các con số không cân đối",
+    "{target}: {number} open breaks": "{target}: {number} sai lệch còn mở",
+    "{target}: {number} dossiers refused for good": "{target}: {number} hồ sơ bị từ chối hẳn",
+    "{target}: {number} messages given up in doubt": "{target}: {number} bản tin không rõ kết quả, không gửi lại nữa",
+    "Open that page: it shows every case and what to do about it.": (
+        "Mở trang đó: có từng trường hợp và việc cần làm."
+    ),
+    "Interrupted. Nothing is lost: run it again.": "Đã dừng giữa chừng. Không mất dữ liệu: chạy lại.",
+    # progress, status
+    "Pulls": "Thu thập",
+    "Deliveries": "Gửi",
+    "Reconciliation": "Đối soát",
+    "System": "Hệ thống",
+    "Target": "Hệ thống đích",
+    "Fetched": "Đã lấy",
+    "New": "Mới",
+    "Changed": "Thay đổi",
+    "Unchanged": "Không đổi",
+    "Stale": "Cũ hơn",
+    "Quarantined": "Cách ly",
+    "Balance": "Cân đối",
+    "balanced": "khớp",
+    "NOT balanced": "KHÔNG khớp",
+    "Rate": "Tốc độ",
+    "Run": "Lượt chạy",
+    "Delivered": "Đã gửi",
+    "Due": "Chờ gửi",
+    "Being sent": "Đang gửi",
+    "In doubt": "Chưa rõ",
+    "Refused": "Bị từ chối",
+    "Ours": "Bên ta",
+    "Theirs": "Bên kia",
+    "Matched": "Khớp",
+    "In flight": "Đang gửi",
+    "Breaks": "Sai lệch",
+    "Open breaks": "Sai lệch còn mở",
+    "Method": "Cách đối soát",
+    "Ended": "Kết thúc",
+    "Healed": "Đã gửi lại",
+    "Held back": "Chờ duyệt",
+    "Dossiers": "Hồ sơ",
+    "Position": "Vị trí",
+    "none": "không",
+    "never": "chưa bao giờ",
+    "queued": "đang đợi",
+    "running": "đang chạy",
+    "success": "xong",
+    "failed": "lỗi",
+    "succeeded": "xong",
+    "interrupted": "bị ngắt",
+    "complete": "đầy đủ",
+    "incomplete": "chưa đầy đủ",
+    "Ledger": "Sổ cái",
+    # break kinds
+    "duplicate": "trùng",
+    "rejected": "bị từ chối",
+    "missing at target": "thiếu ở bên kia",
+    "unknown to us": "bên ta không có",
+    "stale at target": "bên kia cũ hơn",
+    "mismatch": "khác nội dung",
+    "count mismatch": "lệch số lượng",
+    # single commands
+    "Pages": "Trang",
+    "Pulling {system}": "Đang thu thập {system}",
+    "Delivering to {target}": "Đang gửi tới {target}",
+    "Comparing with {target}": "Đang đối soát với {target}",
+    "Accepted": "Đã nhận",
+    "Rejected": "Từ chối",
+    "Retry": "Gửi lại sau",
+    "Given up": "Bỏ",
+    "Settled by asking": "Đã hỏi lại",
+    "Remaining": "Còn lại",
+    "Check": "Kiểm tra",
+    "Result": "Kết quả",
+    "What to do": "Việc cần làm",
+    "ok": "đạt",
+    "warning": "cảnh báo",
+    "skipped": "bỏ qua",
+    "As it comes": "Nguyên bản",
+    "As we understand it": "Sau chuẩn hóa",
+    "As {target} gets it": "Gửi tới {target}",
+    "Problems": "Vấn đề",
+    "The source gave no record.": "Hệ thống nguồn không trả về hồ sơ nào.",
+    "Error": "Lỗi",
+    "Where": "Ở đâu",
+}
+
+
+class Language(StrEnum):
+    """The language of what a command prints."""
+
+    VI = "vi"
+    EN = "en"
+
+
+class Texts:
+    """Looks messages up in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def __call__(self, english: str, **values: object) -> str:
+        """The message in this language, with its values filled in."""
+        text = _VI.get(english, english) if self.language is Language.VI else english
+        return text.format(**values) if values else text
+
+    def pick(self, *, vi: str, en: str) -> str:
+        """The one of two texts that is in this language."""
+        return vi if self.language is Language.VI else en
+
+
+def default_language() -> Language:
+    """HOSYNC_LANG, else Vietnamese; an unknown value counts as not set."""
+    named = os.environ.get("HOSYNC_LANG", "").strip().lower()
+    return Language(named) if named in set(Language) else Language.VI

@@ -1,0 +1,126 @@
+"""Airflow DAGs ``push_<target>``: what the ledger has due for each target of the catalog is delivered.
+
+A push runs when a pull brought news, when a comparison asked for a correction, and at the latest by its own clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, Param, task
+from airflow.sdk.exceptions import AirflowException
+from hosync_dags import ZONE, chosen, dag_arguments, delivered, healing, in_words, is_wanted, pulled, skip
+
+from connectors.catalog import load_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from connectors.catalog import SourceEntry, TargetEntry
+
+DOC = """\
+### Gửi trạng thái hồ sơ tới {vi} (`{system}`)
+
+Gửi những gì hệ thống đích chưa xác nhận: bản ghi hồ sơ và các bước xử lý, theo đúng thứ tự. Đơn vị quản lý: {owner_vi}.
+Chạy khi có dữ liệu mới, khi đối soát yêu cầu gửi lại, và chậm nhất theo lịch (giờ Việt Nam): `{schedule}`.
+
+**Tham số khi chạy tay**: `minutes` là số phút tối đa của một lượt; phần còn lại để lượt sau gửi tiếp.
+
+**Khi bị lỗi**: không có hồ sơ nào bị mất hay bị gửi trùng; phần chưa gửi vẫn nằm trong hàng đợi và lượt sau sẽ gửi.
+Chạy `hosync check {system}` để xem kết nối và đăng nhập. Hồ sơ bị hệ thống đích từ chối không làm lượt chạy bị lỗi:
+xem lý do ở trang *Giám sát đồng bộ*.
+
+---
+
+### Push dossier states to {en} (`{system}`)
+
+Sends what the target has not acknowledged: dossier records and processing steps, in order. Run by: {owner_en}.
+Runs when there is news, when a comparison asks for a correction, and at the latest by schedule (Vietnamese time):
+`{schedule}`.
+
+**Parameters of a manual run**: `minutes` is how long one run may take; the rest is left to the next run.
+
+**When it fails**: no dossier is lost and none is sent twice; what was not sent stays due for the next run. Run
+`hosync check {system}` to test connection and sign-in. A dossier that the target refuses does not fail the run: find
+the reason on the *Sync monitor* page.
+"""
+
+PARAMS = {
+    "minutes": Param(
+        20,
+        type="integer",
+        minimum=1,
+        maximum=240,
+        title="Thời gian tối đa (phút) / Time limit (minutes)",
+        description="Phần còn lại để lượt sau gửi tiếp. / What is left then waits for the next run.",
+    ),
+}
+
+log = logging.getLogger("hosync.push")
+
+COUNTS = (
+    "accepted",
+    "unchanged",
+    "rejected",
+    "retry",
+    "in_doubt",
+    "given_up",
+    "resolved_by_asking",
+    "remaining",
+)
+PATIENCE_S = 30.0  # wait this long in all for retries that are due again soon, rather than leave them to the next run
+
+
+def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
+    """The DAG of one target."""
+    target = entry.system
+    done, correction = delivered(target), healing(target)
+    schedule = entry.schedule and AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable(entry.schedule, timezone=ZONE),
+        assets=AssetAny(*(pulled(source.system) for source in sources), correction),
+    )
+
+    with DAG(
+        schedule=schedule or None,
+        params=PARAMS,
+        # A push sends what is due now; there is no past day to deliver again.
+        allowed_run_types=["scheduled", "manual", "asset_triggered"] if schedule else ["manual"],
+        **dag_arguments("push", entry, doc=DOC),
+    ) as dag:
+
+        @task(multiple_outputs=False, execution_timeout=timedelta(hours=5))
+        def deliver(params: dict[str, Any]) -> dict[str, Any]:
+            """Send what is due until nothing is, or the time is used up."""
+            from sync.context import Context
+            from sync.deliver import deliver as deliver_due
+
+            with Context.from_env() as context:
+                report = deliver_due(context, target, budget_s=params["minutes"] * 60, wait_s=PATIENCE_S)
+            return report.model_dump(mode="json")
+
+        @task(outlets=[done], retries=0)
+        def summary(report: dict[str, Any], triggering_asset_events: Any, outlet_events: Any) -> None:
+            """Fails when the target took nothing although something was sent; skipped when nothing was due."""
+            counts = chosen(report, COUNTS)
+            log.info("%s: %s", target, in_words(counts))
+            if not counts["accepted"] + counts["resolved_by_asking"]:
+                if counts["retry"] + counts["in_doubt"]:
+                    raise AirflowException(
+                        f"{target}: hệ thống đích không nhận được gì / the target took nothing: {in_words(counts)}. "
+                        f"Không mất dữ liệu, lượt sau gửi lại. Chạy `hosync check {target}`. / Nothing is lost, the "
+                        f"next run sends again. Run `hosync check {target}`."
+                    )
+                skip(log, f"{target}: không có gì được gửi / nothing was sent")
+            # A correction is looked at once more but does not start another one: see reconcile.py.
+            outlet_events[done].extra = {**counts, "correction": correction in triggering_asset_events}
+
+        summary(deliver())
+    return dag
+
+
+catalog = load_catalog()
+for one in catalog.targets:
+    if is_wanted(f"push_{one.system}"):
+        build(one, catalog.sources)

@@ -1,0 +1,245 @@
+"""Deliveries: leased to workers, sent with the intent written first, settled with what came of it.
+
+One row per target and dossier holds the version and the step that the target has acknowledged and those we want it to
+have. What a worker may do with a row hangs on its *token*, which grows with each claim: whoever was overtaken changes
+nothing any more. Before a call goes out its intent is committed, so that a worker that dies leaves a doubt and not a
+gap; a doubt is claimed like anything due, and whoever claims it asks the target first.
+
+All waiting times are counted by the database's clock, which all workers share.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from psycopg.rows import dict_row
+from sqlalchemy import Engine, text
+
+from ledger import delivery_sql
+from ledger.engine import Cursor, transaction
+from ledger.feed import expand_feed as expand_feed
+from ledger.rows import open_step_personal
+from ledger.sealing import Sealer
+from ledger.settling import effect_of, given_up
+from ledger.types import Backlog, Claimed, Doubt, Phase, Sending, SettleCounts, Settlement
+
+_DOSSIER_ONLY = ("id", "personal", "attributes", "last_step", "first_step_at", "last_step_at")
+_STEP_FROM_DOSSIER = (
+    "code",
+    "procedure_code",
+    "procedure_name",
+    "channel",
+    "agency_code",
+    "agency_name",
+    "level",
+    "due_at",
+)
+
+
+def claim(engine: Engine, sealer: Sealer, target: str, *, owner: UUID, limit: int, lease_s: float) -> list[Claimed]:
+    """Lease up to ``limit`` due dossiers of ``target`` to ``owner`` for ``lease_s`` seconds, corrections first.
+
+    Leases that ran out come first: without a written intent they are due again, with one they are in doubt.
+    """
+    with transaction(engine) as cursor:
+        cursor.execute(delivery_sql.END_EXPIRED_LEASES, {"target": target})
+        rows: list[dict[str, Any]] = []
+        with cursor.connection.cursor(row_factory=dict_row) as named:
+            for priority in delivery_sql.PRIORITIES:
+                parameters = {
+                    "target": target,
+                    "priority": priority,
+                    "limit": limit - len(rows),
+                    "owner": owner,
+                    "lease_s": lease_s,
+                }
+                if len(rows) < limit:
+                    rows.extend(named.execute(delivery_sql.CLAIM, parameters))
+            if not rows:
+                return []
+            dossiers = _dossiers(named, [row["dossier_id"] for row in rows])
+            steps = _steps(named, rows, dossiers)
+        return [_claimed(row, dossiers[row["dossier_id"]], steps.get(row["dossier_id"], []), sealer) for row in rows]
+
+
+def mark_sending(engine: Engine, target: str, *, owner: UUID, lease_s: float, rows: Sequence[Sending]) -> set[int]:
+    """Commit what is about to be sent and extend its lease; returns the dossiers that are still ours to send.
+
+    Send nothing for the others: another worker has them.
+    """
+    if not rows:
+        return set()
+    with transaction(engine) as cursor:
+        parameters = {
+            "target": target,
+            "owner": owner,
+            "lease_s": lease_s,
+            "ids": [row.dossier_id for row in rows],
+            "tokens": [row.token for row in rows],
+            "phases": [str(row.phase) for row in rows],
+            "versions": [row.version for row in rows],
+            "steps": [row.step for row in rows],
+        }
+        return {row[0] for row in cursor.execute(delivery_sql.MARK_SENDING, parameters)}
+
+
+def settle(engine: Engine, target: str, rows: Sequence[Settlement]) -> SettleCounts:
+    """Keep what became of sent messages, one attempt record for each.
+
+    A row whose token has gone on, or that has been settled before, is left alone and counted as lost. Accepted
+    messages make the row idle when nothing more is wanted, else due (or leased on, with ``hold``).
+    """
+    if not rows:
+        return SettleCounts()
+    grouped: dict[tuple[int, int], list[Settlement]] = {}
+    for row in rows:
+        grouped.setdefault((row.dossier_id, row.token), []).append(row)
+    with transaction(engine) as cursor:
+        ids, tokens = zip(*grouped, strict=True)
+        keys = {"target": target, "ids": list(ids), "tokens": list(tokens)}
+        current = set(cursor.execute(delivery_sql.LOCK_MINE, keys))
+        mine = [group for key, group in grouped.items() if key in current]
+        if mine:
+            _write_settlements(cursor, target, mine)
+    counts = Counter(str(each.outcome) for group in mine for each in group)
+    return SettleCounts(**counts, lost=len(rows) - counts.total())
+
+
+def release(engine: Engine, target: str, owner: UUID) -> int:
+    """Give back everything ``owner`` still holds: due again, or in doubt where an intent was written."""
+    with transaction(engine) as cursor:
+        cursor.execute(delivery_sql.RELEASE, {"target": target, "owner": owner})
+        return cursor.rowcount
+
+
+def backlog(engine: Engine, target: str) -> Backlog:
+    """What waits for ``target``."""
+    with engine.connect() as connection:
+        row = connection.execute(text(delivery_sql.BACKLOG), {"target": target}).one()
+    return Backlog(**row._mapping)
+
+
+# --- what a worker gets -----------------------------------------------------------------------------------------
+
+
+def _dossiers(cursor: Any, ids: list[int]) -> dict[int, dict[str, Any]]:
+    return {row["id"]: row for row in cursor.execute(delivery_sql.CLAIMED_DOSSIERS, [ids])}
+
+
+def _steps(
+    cursor: Any, rows: Sequence[Mapping[str, Any]], dossiers: Mapping[int, Mapping[str, Any]]
+) -> dict[int, list[dict[str, Any]]]:
+    owing = [row for row in rows if dossiers[row["dossier_id"]]["last_step"] > row["acked_step"]]
+    if not owing:
+        return {}
+    parameters = {
+        "ids": [row["dossier_id"] for row in owing],
+        "acked": [row["acked_step"] for row in owing],
+        "first": min(dossiers[row["dossier_id"]]["first_step_at"] for row in owing),
+        "last": max(dossiers[row["dossier_id"]]["last_step_at"] for row in owing),
+    }
+    steps: dict[int, list[dict[str, Any]]] = {}
+    for step in cursor.execute(delivery_sql.CLAIMED_STEPS, parameters):
+        # A step newer than the dossier as it was read belongs to its next version.
+        if step["step_no"] <= dossiers[step["dossier_id"]]["last_step"]:
+            steps.setdefault(step["dossier_id"], []).append(step)
+    return steps
+
+
+def _claimed(
+    row: Mapping[str, Any], held: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], sealer: Sealer
+) -> Claimed:
+    dossier = {name: value for name, value in held.items() if name not in _DOSSIER_ONLY}
+    dossier |= {"procedure_name": None, "field_code": None, "field_name": None, "agency_name": None}
+    dossier |= {"native_state": None, "results": []} | held["attributes"] | orjson.loads(sealer.open(held["personal"]))
+    doubt = None
+    if row["sending_phase"]:
+        doubt = Doubt(
+            phase=Phase(row["sending_phase"]),
+            version=row["sending_version"],
+            step=row["sending_step"],
+            since=row["sending_at"],
+        )
+    return Claimed(
+        dossier_id=row["dossier_id"],
+        code=held["code"],
+        token=row["token"],
+        version=held["version"],
+        acked_version=row["acked_version"],
+        acked_step=row["acked_step"],
+        last_step=held["last_step"],
+        acked_fingerprint=row["acked_fingerprint"],
+        known=row["known"],
+        attempts=row["attempts"],
+        doubt=doubt,
+        dossier=dossier,
+        steps=[_outgoing(step, dossier, sealer) for step in steps],
+    )
+
+
+def _outgoing(step: Mapping[str, Any], dossier: Mapping[str, Any], sealer: Sealer) -> dict[str, Any]:
+    officer, content = open_step_personal(step["personal"], sealer)
+    return {
+        **{name: dossier[name] for name in _STEP_FROM_DOSSIER},
+        "step_no": step["step_no"],
+        "at": step["at"],
+        "state": step["state"],
+        "unit": step["unit"],
+        "officer": officer,
+        "content": content,
+    }
+
+
+# --- what a worker gives back -----------------------------------------------------------------------------------
+
+
+def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Settlement]]) -> None:
+    doubtful = [each for group in mine for each in given_up(group)]
+    if doubtful:
+        ids, phases, versions, after, steps = zip(*doubtful, strict=True)
+        cursor.execute(
+            delivery_sql.RECORD_GIVEN_UP,
+            {
+                "target": target,
+                "ids": list(ids),
+                "phases": [str(phase) for phase in phases],
+                "versions": list(versions),
+                "after": list(after),
+                "steps": list(steps),
+            },
+        )
+    effects = [effect_of(group) for group in mine]
+    columns = [list(column) for column in zip(*effects, strict=True)]
+    names = (
+        "ids",
+        "ends",
+        "acked_versions",
+        "acked_steps",
+        "sets_fingerprint",
+        "fingerprints",
+        "known",
+        "hold",
+        "versions",
+        "doubt_phases",
+        "doubt_versions",
+        "doubt_steps",
+        "delays",
+        "outcomes",
+        "reasons",
+    )
+    cursor.execute(delivery_sql.SETTLE, {"target": target, **dict(zip(names, columns, strict=True))})
+    attempts = [each for group in mine for each in group]
+    cursor.execute(
+        delivery_sql.RECORD_ATTEMPTS,
+        {
+            "target": target,
+            "ids": [each.dossier_id for each in attempts],
+            "phases": [str(each.phase) for each in attempts],
+            "versions": [each.version for each in attempts],
+            "steps": [each.step for each in attempts],
+            "outcomes": [str(each.outcome) for each in attempts],
+            "reasons": [each.reason for each in attempts],
+        },
+    )

@@ -1,0 +1,229 @@
+"""The statements of the feed and of deliveries, each named for what it does.
+
+Statements that touch several deliveries lock them in dossier order first, so that they wait for each other instead of
+deadlocking; claims skip what is locked. Rows that a worker names are looked up one by one by their key (LATERAL): the
+planner must not be tempted by the partial index of leased rows, which a busy queue fills with dead entries.
+"""
+
+URGENT = 0  # corrections: a citizen sees something wrong right now
+NORMAL = 5
+PRIORITIES = (URGENT, NORMAL)
+
+# --- feed -------------------------------------------------------------------------------------------------------
+
+FIND_CLUSTER = "SELECT system_identifier FROM pg_control_system()"
+KEEP_CLUSTER = "INSERT INTO ledger_cluster (system_identifier) VALUES (%s) ON CONFLICT DO NOTHING"
+CHANGES_CLUSTER = "SELECT system_identifier FROM ledger_cluster"
+ONE_MOVES = "SELECT pg_advisory_xact_lock(hashtextextended('ledger.feed cluster', 0))"
+MOVE_TO_CLUSTER = "UPDATE ledger_cluster SET system_identifier = %s"
+MAKE_CHANGES_OLD = """
+    UPDATE dossier SET change_no = 1
+    WHERE change_no >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+"""
+OPEN_FEED = "INSERT INTO target_feed (target, seen, system_identifier) VALUES (%s, 0, %s) ON CONFLICT DO NOTHING"
+LOCK_FEED = "SELECT seen, system_identifier FROM target_feed WHERE target = %s FOR UPDATE"
+RESTART_FEED = "UPDATE target_feed SET seen = 0, system_identifier = %s WHERE target = %s"
+MOVE_FEED = "UPDATE target_feed SET seen = %s WHERE target = %s"
+FEED_UPTO = """
+    SELECT max(change_no)
+    FROM (
+        SELECT change_no FROM dossier
+        WHERE change_no > %(seen)s AND change_no < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+        ORDER BY change_no
+        LIMIT %(limit)s
+    ) next
+"""
+# A worker may have read, sent and acknowledged the new version before the feed came to it: then nothing is due.
+EXPAND_FEED = f"""
+    INSERT INTO delivery AS held (target, dossier_id, state, priority, due_at, wanted_version, wanted_step)
+    SELECT %(target)s, id, 'due', {NORMAL}, now(), version, last_step
+    FROM dossier
+    WHERE change_no > %(seen)s AND change_no <= %(upto)s
+    ORDER BY id
+    ON CONFLICT (target, dossier_id) DO UPDATE
+    SET wanted_version = excluded.wanted_version,
+        wanted_step = excluded.wanted_step,
+        state = CASE
+            WHEN held.state = 'dead' THEN 'due'
+            WHEN held.state = 'idle'
+                AND (excluded.wanted_version > held.acked_version OR excluded.wanted_step > held.acked_step) THEN 'due'
+            ELSE held.state
+        END,
+        due_at = CASE WHEN held.state IN ('idle', 'dead') THEN now() ELSE held.due_at END,
+        attempts = CASE WHEN held.state = 'dead' THEN 0 ELSE held.attempts END
+    WHERE excluded.wanted_version > held.wanted_version
+"""
+
+# --- claiming ---------------------------------------------------------------------------------------------------
+
+END_EXPIRED_LEASES = """
+    UPDATE delivery
+    SET state = CASE WHEN sending_phase IS NULL THEN 'due' ELSE 'doubt' END,
+        due_at = now(), lease_owner = NULL, lease_until = NULL
+    FROM (
+        SELECT dossier_id FROM delivery
+        WHERE target = %(target)s AND state = 'leased' AND lease_until < now()
+        FOR UPDATE SKIP LOCKED
+    ) expired
+    WHERE delivery.target = %(target)s AND delivery.dossier_id = expired.dossier_id
+"""
+# One priority at a time: the index then gives the oldest due rows in order, and rows that wait for their next try
+# (due later) are never walked over. So the cost of a claim does not grow with the backlog.
+CLAIM = """
+    WITH next AS MATERIALIZED (
+        SELECT dossier_id FROM delivery
+        WHERE target = %(target)s AND state IN ('due', 'doubt') AND priority = %(priority)s AND due_at <= now()
+        ORDER BY due_at
+        LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE delivery
+    SET state = 'leased', token = token + 1, lease_owner = %(owner)s,
+        lease_until = now() + make_interval(secs => %(lease_s)s)
+    FROM next
+    WHERE delivery.target = %(target)s AND delivery.dossier_id = next.dossier_id
+    RETURNING delivery.dossier_id, token, acked_version, acked_step, acked_fingerprint, known, attempts,
+              sending_phase, sending_version, sending_step, sending_at
+"""
+CLAIMED_DOSSIERS = """
+    SELECT id, code, version, last_step, first_step_at, last_step_at, personal, attributes,
+           source_id, national_code, procedure_code, agency_code, channel, subject_kind, level,
+           submitted_at, received_at, due_at, finished_at, returned_at, result_delivery, online_payment,
+           state, state_at, source_at AS changed_at
+    FROM dossier
+    WHERE id = ANY(%s)
+"""
+# The span of time lets PostgreSQL leave out the months that cannot hold any of these steps.
+CLAIMED_STEPS = """
+    SELECT step.dossier_id, step.step_no, step.at, step.state, step.unit, step.personal
+    FROM unnest(%(ids)s::bigint[], %(acked)s::int[]) AS claimed (dossier_id, acked_step)
+    JOIN dossier_step step ON step.dossier_id = claimed.dossier_id AND step.step_no > claimed.acked_step
+    WHERE step.at BETWEEN %(first)s AND %(last)s
+    ORDER BY step.dossier_id, step.step_no
+"""
+
+# --- sending and settling ---------------------------------------------------------------------------------------
+
+MARK_SENDING = """
+    WITH mine AS MATERIALIZED (
+        SELECT intent.*
+        FROM (
+            SELECT * FROM unnest(%(ids)s::bigint[], %(tokens)s::bigint[], %(phases)s::text[], %(versions)s::bigint[],
+                                 %(steps)s::int[]) AS intent (dossier_id, token, phase, version, step)
+            ORDER BY dossier_id
+        ) intent
+        CROSS JOIN LATERAL (
+            SELECT token, state, lease_owner FROM delivery
+            WHERE target = %(target)s AND dossier_id = intent.dossier_id
+            FOR UPDATE
+        ) held
+        WHERE held.token = intent.token AND held.state = 'leased' AND held.lease_owner = %(owner)s
+    )
+    UPDATE delivery
+    SET sending_phase = mine.phase, sending_version = mine.version, sending_step = mine.step,
+        sending_at = now(), lease_until = now() + make_interval(secs => %(lease_s)s)
+    FROM mine
+    WHERE delivery.target = %(target)s AND delivery.dossier_id = mine.dossier_id
+    RETURNING delivery.dossier_id
+"""
+# A lease that ran out after the intent was written has left the row in doubt; who sent it may still say what came of
+# it, as long as nobody else has claimed the row (the token is the same).
+LOCK_MINE = """
+    SELECT mine.dossier_id, mine.token
+    FROM (
+        SELECT * FROM unnest(%(ids)s::bigint[], %(tokens)s::bigint[]) AS mine (dossier_id, token) ORDER BY dossier_id
+    ) mine
+    CROSS JOIN LATERAL (
+        SELECT token, state FROM delivery
+        WHERE target = %(target)s AND dossier_id = mine.dossier_id
+        FOR UPDATE
+    ) held
+    WHERE held.token = mine.token AND held.state IN ('leased', 'doubt')
+"""
+RECORD_GIVEN_UP = """
+    WITH given_up AS (
+        SELECT * FROM unnest(%(ids)s::bigint[], %(phases)s::text[], %(versions)s::bigint[], %(after)s::int[],
+                             %(steps)s::int[]) AS given_up (dossier_id, phase, version, after, step)
+    )
+    INSERT INTO doubtful_send (target, dossier_id, phase, version, step, state)
+    SELECT %(target)s, given_up.dossier_id, given_up.phase, given_up.version, 0, dossier.state
+    FROM given_up JOIN dossier ON dossier.id = given_up.dossier_id
+    WHERE given_up.phase = 'dossier'
+    UNION ALL
+    SELECT %(target)s, given_up.dossier_id, given_up.phase, given_up.version, step.step_no, step.state
+    FROM given_up
+    JOIN delivery ON delivery.target = %(target)s AND delivery.dossier_id = given_up.dossier_id
+    JOIN dossier_step step
+      ON step.dossier_id = given_up.dossier_id
+     AND step.step_no > greatest(delivery.acked_step, given_up.after)
+     AND step.step_no <= given_up.step
+    WHERE given_up.phase = 'step'
+    ON CONFLICT DO NOTHING
+"""
+SETTLE = f"""
+    WITH effect AS (
+        SELECT * FROM unnest(
+            %(ids)s::bigint[], %(ends)s::text[], %(acked_versions)s::bigint[], %(acked_steps)s::int[],
+            %(sets_fingerprint)s::boolean[], %(fingerprints)s::bytea[], %(known)s::boolean[], %(hold)s::boolean[],
+            %(versions)s::bigint[], %(doubt_phases)s::text[], %(doubt_versions)s::bigint[], %(doubt_steps)s::int[],
+            %(delays)s::float8[], %(outcomes)s::text[], %(reasons)s::text[]
+        ) AS effect (dossier_id, ending, acked_version, acked_step, sets_fingerprint, fingerprint, known, hold,
+                     version, doubt_phase, doubt_version, doubt_step, delay_s, outcome, reason)
+    ), after AS (
+        SELECT effect.*,
+            CASE effect.ending
+                WHEN 'in_doubt' THEN 'doubt'
+                WHEN 'retry' THEN 'due'
+                WHEN 'rejected' THEN CASE WHEN held.wanted_version > effect.version THEN 'due' ELSE 'dead' END
+                ELSE CASE
+                    WHEN effect.hold AND held.state = 'leased' THEN 'leased'
+                    WHEN greatest(held.acked_version, effect.acked_version) >= held.wanted_version
+                        AND greatest(held.acked_step, effect.acked_step) >= held.wanted_step THEN 'idle'
+                    ELSE 'due'
+                END
+            END AS state
+        FROM effect JOIN delivery held ON held.target = %(target)s AND held.dossier_id = effect.dossier_id
+    )
+    UPDATE delivery
+    SET state = after.state,
+        acked_version = greatest(delivery.acked_version, after.acked_version),
+        acked_step = greatest(delivery.acked_step, after.acked_step),
+        acked_fingerprint = CASE WHEN after.sets_fingerprint THEN after.fingerprint ELSE acked_fingerprint END,
+        known = delivery.known OR after.known,
+        attempts = CASE WHEN after.ending = 'done' THEN 0 ELSE attempts + 1 END,
+        priority = CASE WHEN after.state = 'idle' THEN {NORMAL} ELSE priority END,
+        due_at = now() + make_interval(secs => after.delay_s),
+        lease_owner = CASE WHEN after.state = 'leased' THEN lease_owner END,
+        lease_until = CASE WHEN after.state = 'leased' THEN lease_until END,
+        sending_phase = CASE WHEN after.state = 'doubt' THEN after.doubt_phase END,
+        sending_version = CASE WHEN after.state = 'doubt' THEN after.doubt_version END,
+        sending_step = CASE WHEN after.state = 'doubt' THEN after.doubt_step END,
+        sending_at = CASE WHEN after.state = 'doubt' THEN coalesce(sending_at, now()) END,
+        last_outcome = after.outcome, last_reason = after.reason, last_at = now()
+    FROM after
+    WHERE delivery.target = %(target)s AND delivery.dossier_id = after.dossier_id
+"""
+RECORD_ATTEMPTS = """
+    INSERT INTO delivery_attempt (at, target, dossier_id, phase, version, step, outcome, reason)
+    SELECT now(), %(target)s, attempt.*
+    FROM unnest(%(ids)s::bigint[], %(phases)s::text[], %(versions)s::bigint[], %(steps)s::int[], %(outcomes)s::text[],
+                %(reasons)s::text[]) AS attempt (dossier_id, phase, version, step, outcome, reason)
+"""
+RELEASE = """
+    UPDATE delivery
+    SET state = CASE WHEN sending_phase IS NULL THEN 'due' ELSE 'doubt' END,
+        due_at = now(), lease_owner = NULL, lease_until = NULL
+    WHERE target = %(target)s AND state = 'leased' AND lease_owner = %(owner)s
+"""
+BACKLOG = """
+    SELECT
+        count(*) FILTER (WHERE state = 'due' AND due_at <= now()) AS due,
+        count(*) FILTER (WHERE state = 'due' AND due_at > now()) AS due_later,
+        (SELECT count(*) FROM delivery WHERE target = :target AND state = 'leased') AS leased,
+        count(*) FILTER (WHERE state = 'doubt') AS doubt,
+        (SELECT count(*) FROM delivery WHERE target = :target AND state = 'dead') AS dead,
+        min(due_at) AS next_due_at,
+        (SELECT min(lease_until) FROM delivery WHERE target = :target AND state = 'leased') AS next_lease_end
+    FROM delivery
+    WHERE target = :target AND state IN ('due', 'doubt')
+"""

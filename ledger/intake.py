@@ -1,0 +1,203 @@
+"""Taking in: runs, pages and cursors. ``store_page`` is the one transaction that promise 1 hangs on.
+
+Everything a page brings is stored together or not at all: dossiers, steps, quarantine, archive, counters, cursor. So
+a process may be killed at any point: on the next start the cursor still stands before the page.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.errors import CheckViolation, DeadlockDetected, SerializationFailure, UniqueViolation
+from sqlalchemy import Engine, text
+
+from ledger import intake_sql
+from ledger.archive import pack
+from ledger.engine import Cursor, transaction
+from ledger.errors import (
+    LedgerError,
+    PageContended,
+    PageRefused,
+    RunSuperseded,
+    UnknownRun,
+    WrongDataKey,
+)
+from ledger.judging import Verdict
+from ledger.locks import session_lock
+from ledger.page_store import count, judge_page, write_page
+from ledger.quarantine import Broken, broken, clashing, quarantine, resolve
+from ledger.reading import Reading, read
+from ledger.sealing import KEY_VARIABLE, Sealer
+from ledger.types import PageCounts, PageIntake, PullMode
+
+_ATTEMPTS = 5
+
+
+def start_pull(
+    engine: Engine, *, system: str, mode: PullMode, window: tuple[datetime, datetime] | None, started_by: str
+) -> UUID:
+    """Open a run, best under ``system_lock``; its counters grow with each page."""
+    run_id = uuid4()
+    start, end = window or (None, None)
+    with transaction(engine) as cursor:
+        cursor.execute(intake_sql.START_RUN, [run_id, system, mode, start, end, started_by])
+    return run_id
+
+
+def finish_pull(engine: Engine, run_id: UUID, *, error: str | None) -> None:
+    """Close a run as succeeded, or as failed with ``error`` (words for people, no personal data)."""
+    with transaction(engine) as cursor:
+        cursor.execute(intake_sql.FINISH_RUN, {"run_id": run_id, "error": error})
+        if cursor.rowcount == 0:
+            raise UnknownRun(run_id)
+
+
+@contextmanager
+def system_lock(engine: Engine, system: str) -> Iterator[None]:
+    """One pull per system at a time; raises ``AlreadyRunning``.
+
+    Who gets the lock knows that no other pull of this system lives: runs that are still marked as running were
+    killed, and are marked as interrupted.
+    """
+    with session_lock(engine, "pull of", system) as connection:
+        connection.execute(text(intake_sql.MARK_INTERRUPTED_RUNS), {"system": system})
+        yield
+
+
+def cursor(engine: Engine, system: str) -> str | None:
+    """Where the next incremental pull of this system starts; ``None`` before the first."""
+    with engine.connect() as connection:
+        value: str | None = connection.execute(text(intake_sql.READ_CURSOR), {"system": system}).scalar()
+    return value
+
+
+def open_source_ids(engine: Engine, system: str) -> list[str]:
+    """The system's own ids of its dossiers that are not at their end, sorted."""
+    with engine.connect() as connection:
+        return list(connection.execute(text(intake_sql.OPEN_SOURCE_IDS), {"system": system}).scalars())
+
+
+def store_page(engine: Engine, sealer: Sealer, page: PageIntake) -> PageCounts:
+    """Store one page in one transaction and say what it brought.
+
+    Storing the same page of the same run again (after a lost answer to COMMIT) changes nothing and returns the same
+    counts. The cursor moves with the page unless ``page.cursor`` is None. That no older run moves it back is the
+    business of ``system_lock``; should that lock be lost with its connection, the older run gets ``RunSuperseded``.
+
+    Raises ``PageRefused``, ``UnknownRun``, ``RunSuperseded``, ``PageContended``, ``WrongDataKey`` or
+    ``LedgerUnavailable``; in each case nothing of the page is stored.
+    """
+    prepared = _prepare(sealer, page)
+    for _ in range(_ATTEMPTS):
+        try:
+            with transaction(engine) as database:
+                return _store(database, sealer, page, prepared)
+        except (UniqueViolation, DeadlockDetected, SerializationFailure):
+            continue  # another page has just created or locked what this one needs: judge again
+        except CheckViolation as error:
+            raise PageRefused(page.system, page.number, _broken_rule(page, error)) from None
+        except psycopg.Error as error:
+            # Not chained: PostgreSQL's own message may quote the row.
+            raise LedgerError(
+                f"Page {page.number} of {page.system} could not be stored: {type(error).__name__}, "
+                f"SQLSTATE {error.sqlstate}, table {error.diag.table_name}, constraint {error.diag.constraint_name}."
+            ) from None
+    raise PageContended(page.system, page.number, _ATTEMPTS)
+
+
+class _Prepared(NamedTuple):
+    """What can be done before the transaction begins."""
+
+    readings: Sequence[Reading]
+    problems: Sequence[Broken]
+    raw_digest: bytes
+    archived: bytes
+
+
+def _prepare(sealer: Sealer, page: PageIntake) -> _Prepared:
+    return _Prepared(
+        readings=[read(dossier, position, page.fetched_at, sealer) for position, dossier in enumerate(page.dossiers)],
+        problems=[broken(problem, sealer) for problem in page.problems],
+        raw_digest=sealer.digest(page.raw),
+        archived=pack(page.raw, sealer),
+    )
+
+
+def _broken_rule(page: PageIntake, error: CheckViolation) -> str:
+    if error.diag.constraint_name == "nothing_is_lost":
+        given = f"{len(page.dossiers)} dossiers and {len(page.problems)} problems"
+        return f"{page.fetched} records were fetched but {given} were handed over, so records would be lost"
+    return f"it breaks the rule {error.diag.constraint_name} of table {error.diag.table_name}"
+
+
+def _store(database: Cursor, sealer: Sealer, page: PageIntake, prepared: _Prepared) -> PageCounts:
+    _require_key(database, sealer)
+    run = database.execute(intake_sql.FIND_RUN, {"run_id": page.run_id, "system": page.system}).fetchone()
+    if run is None:
+        raise UnknownRun(page.run_id, page.system)
+    run_seq, change_no, cursor_before = run
+    stored = database.execute(intake_sql.FIND_PAGE, [page.run_id, page.number]).fetchone()
+    if stored:
+        return _already_stored(page, prepared, stored)
+
+    judged = judge_page(database, prepared.readings, system=page.system, precedence=page.precedence)
+    write_page(database, judged, system=page.system, sealer=sealer, change_no=change_no)
+    resolve(database, page.system, judged)
+    quarantine(database, page, [*prepared.problems, *(clashing(reading, sealer) for reading in judged.clashes)])
+
+    verdicts = count(judged)
+    counts = PageCounts(
+        fetched=page.fetched,
+        new=verdicts[Verdict.NEW],
+        changed=verdicts[Verdict.CHANGED],
+        unchanged=verdicts[Verdict.UNCHANGED],
+        stale=verdicts[Verdict.STALE],
+        quarantined=len(page.problems) + len(judged.clashes),
+    )
+    _add_page(database, page, counts, prepared, cursor_before)
+    if page.cursor is not None:
+        moved = database.execute(intake_sql.MOVE_CURSOR, [page.system, page.cursor, run_seq]).fetchone()
+        if not moved:
+            raise RunSuperseded(page.system, page.run_id)
+    return counts
+
+
+def _require_key(database: Cursor, sealer: Sealer) -> None:
+    held = database.execute(intake_sql.FIND_KEY).fetchone()
+    if held is None:
+        database.execute(intake_sql.KEEP_KEY, [sealer.fingerprint])
+        held = database.execute(intake_sql.FIND_KEY).fetchone()
+    if held is None or held[0] != sealer.fingerprint:
+        raise WrongDataKey(
+            f"This ledger was sealed with another data key: put the former {KEY_VARIABLE} back. Nothing was stored."
+        )
+
+
+def _already_stored(page: PageIntake, prepared: _Prepared, stored: Sequence[Any]) -> PageCounts:
+    raw_digest, fetched, new, changed, unchanged, stale, quarantined = stored
+    if raw_digest != prepared.raw_digest:
+        raise PageRefused(page.system, page.number, "this run has already stored another page with this number")
+    return PageCounts(
+        fetched=fetched, new=new, changed=changed, unchanged=unchanged, stale=stale, quarantined=quarantined
+    )
+
+
+def _add_page(
+    database: Cursor, page: PageIntake, counts: PageCounts, prepared: _Prepared, cursor_before: str | None
+) -> None:
+    numbers = [
+        counts.fetched,
+        counts.new,
+        counts.changed,
+        counts.unchanged,
+        counts.stale,
+        counts.quarantined,
+    ]
+    cursor_after = cursor_before if page.cursor is None else page.cursor
+    described = [page.mapping_version, page.media_type, prepared.raw_digest, page.fetched_at]
+    database.execute(intake_sql.ADD_PAGE, [page.run_id, page.number, *numbers, cursor_before, cursor_after, *described])
+    database.execute(intake_sql.ARCHIVE_PAGE, [page.run_id, page.number, len(page.raw), prepared.archived])
+    database.execute(intake_sql.ADD_PAGE_TO_RUN, [*numbers, page.run_id])

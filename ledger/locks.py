@@ -1,0 +1,30 @@
+"""Session locks: one pull per system, one reconciliation per target, over all workers and machines.
+
+A lock belongs to a database session and ends with it, so that a killed process never leaves one behind. It needs a
+direct connection or a pooler in session mode; a pooler in transaction mode would lose it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+
+from ledger.errors import AlreadyRunning
+
+_TRY = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
+_RELEASE = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
+
+
+@contextmanager
+def session_lock(engine: Engine, kind: str, name: str) -> Iterator[Connection]:
+    """Hold the lock ``kind:name`` on a connection of its own; raises ``AlreadyRunning`` when another holds it."""
+    with engine.connect() as plain:
+        # Autocommit: a session that waits inside a transaction would hold back vacuum and the change feed.
+        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+        key = {"name": f"hosync {kind}:{name}"}
+        if not connection.execute(_TRY, key).scalar():
+            raise AlreadyRunning(f"{kind} {name}")
+        try:
+            yield connection
+        finally:
+            connection.execute(_RELEASE, key)

@@ -1,0 +1,1 @@
+"""Alembic's room: the environment and one file per schema change. Run through ``ledger.migrate``, never by hand."""

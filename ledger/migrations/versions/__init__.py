@@ -1,0 +1,1 @@
+"""Schema changes in order. A released file is never edited: what follows is a new file."""

@@ -1,0 +1,87 @@
+"""A record of a page, reduced to what decides: who says it, how old it is, whether it says anything new.
+
+**Which time orders readings of one system.** ``changed_at``, the source's own last-modified time, because it moves with
+every edit. A source without it is ordered by ``state_at``, which moves with every state, and one that gives neither by
+the time the page was fetched. Readings with the same source time (sources with whole seconds, edits that keep
+``state_at``) are ordered by: an end state before any other (nothing leaves an end state without a newer source time),
+then the time the page was fetched, then the content hash. The last only makes the order total, so that any
+permutation of the same pages ends the same way.
+
+**Which time orders states of several systems.** The time the state was entered: ``state_at``, else the source time
+at which that system first showed this state.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic import BaseModel
+
+from ledger.sealing import Sealer
+from schemas.dossier import Dossier
+from schemas.states import TERMINAL
+
+# (source time, is an end state, observed time, content hash)
+Order = tuple[datetime, bool, datetime, bytes]
+
+_TERMINAL = frozenset(int(state) for state in TERMINAL)
+
+
+class Reading(NamedTuple):
+    """One record of one page. ``position`` is its place among the page's dossiers."""
+
+    position: int
+    dossier: Dossier
+    content_hash: bytes
+    source_at: datetime
+    observed_at: datetime
+    state: int
+    event_at: datetime
+
+    @property
+    def order(self) -> Order:
+        """The age of this reading among all readings of its system: greater is newer."""
+        return order_of(self.source_at, self.state, self.observed_at, self.content_hash)
+
+
+def order_of(source_at: datetime, state: int, observed_at: datetime, content_hash: bytes) -> Order:
+    """See the module's text for the order and its reasons."""
+    return source_at, state in _TERMINAL, observed_at, content_hash
+
+
+def event_rank(event_at: datetime, state: int, precedence: int) -> tuple[datetime, bool, int]:
+    """Which of several systems' states is the latest event: greater wins."""
+    return event_at, state in _TERMINAL, precedence
+
+
+def read(dossier: Dossier, position: int, fetched_at: datetime, sealer: Sealer) -> Reading:
+    """Reduce one record. The hash leaves out ``changed_at``: a touched but equal record is no change."""
+    source_at = dossier.changed_at or dossier.state_at or fetched_at
+    return Reading(
+        position=position,
+        dossier=dossier,
+        content_hash=sealer.digest(canonical_json(dossier)),
+        source_at=source_at,
+        observed_at=fetched_at,
+        state=int(dossier.state),
+        event_at=dossier.state_at or source_at,
+    )
+
+
+def canonical_json(dossier: Dossier) -> bytes:
+    """The record's content as bytes that are equal for equal content.
+
+    Instants are in UTC, so that a source that changes its offset changes nothing. Absent values are left out, so that
+    a new optional field in the schema changes no old hash.
+    """
+    content = _content(dossier)
+    content.pop("changed_at", None)
+    return orjson.dumps(content, default=_content)
+
+
+def _content(record: BaseModel) -> dict[str, Any]:
+    return {
+        name: value.astimezone(UTC) if isinstance(value, datetime) else value
+        for name, value in vars(record).items()
+        if value is not None
+    }

@@ -1,0 +1,190 @@
+"""What the monitor shows, and how it judges what it shows; as data and pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from croniter import croniter
+
+from ledger import report
+from ledger.types import BreakKind, BreakStatus
+from plugins.words import Speech
+from schemas.times import VN
+
+Pair = tuple[str, str]
+"""Vietnamese and English."""
+
+BREAKS_SHOWN = 50
+GRACE = timedelta(minutes=2)  # a run takes time, too
+PARTS = ("new", "changed", "unchanged", "stale", "quarantined")
+
+
+class Health(StrEnum):
+    """One word about a system."""
+
+    GOOD = "good"
+    RUNNING = "running"
+    LATE = "late"
+    UNVERIFIED = "unverified"
+    ATTENTION = "attention"
+    FAILED = "failed"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastPull:
+    """The last pull of a source; ``parts`` add up to ``fetched``."""
+
+    at: datetime
+    fetched: int
+    parts: tuple[tuple[str, int], ...]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """One source."""
+
+    title: Pair
+    owner: Pair
+    dag_ids: tuple[str, ...]
+    health: Health
+    dossiers: int
+    success_at: datetime | None
+    last: LastPull | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastComparison:
+    """The last reconciliation of a target; ``unit`` names what ``ours`` and ``matched`` count."""
+
+    at: datetime
+    is_running: bool
+    method: str
+    unit: str
+    ours: int
+    matched: int
+    in_flight: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow:
+    """One target. ``doubtful`` messages were given up in doubt; ``breaks`` are the open ones by kind, most first."""
+
+    title: Pair
+    owner: Pair
+    dag_ids: tuple[str, ...]
+    health: Health
+    delivered: int
+    due: int
+    doubt: int
+    doubtful: int
+    rejected: int
+    last: LastComparison | None
+    breaks: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakLine:
+    """One open break."""
+
+    key: str
+    target: Pair
+    kind: BreakKind
+    held_by_us: Mapping[str, Any]
+    held_there: Mapping[str, Any]
+    first_seen_at: datetime
+    status: BreakStatus
+
+    def ours(self, say: Speech) -> str:
+        """Our side in words."""
+        return _in_words(self.held_by_us, say)
+
+    def theirs(self, say: Speech) -> str:
+        """The target's side in words."""
+        return _in_words(self.held_there, say)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The whole page. ``open_breaks`` counts all of them, ``breaks`` holds the first."""
+
+    at: datetime
+    dossiers: int
+    quarantined: int
+    open_breaks: int
+    sources: Sequence[SourceRow]
+    targets: Sequence[TargetRow]
+    breaks: Sequence[BreakLine]
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether any target was ever compared."""
+        return any(row.last for row in self.targets)
+
+    @property
+    def tiles(self) -> list[tuple[str, int, str]]:
+        """The numbers on top: key of the words, number, tone when it is not zero."""
+        return [
+            ("in_ledger", self.dossiers, ""),
+            ("quarantined_open", self.quarantined, "warn"),
+            ("due", sum(row.due for row in self.targets), ""),
+            ("doubt", sum(row.doubt for row in self.targets), "warn"),
+            ("rejected", sum(row.rejected for row in self.targets), "bad"),
+            ("breaks", self.open_breaks, "bad"),
+        ]
+
+
+def source_health(row: report.SystemRow | None, schedule: str | None, now: datetime) -> Health:
+    """One word about a source, the worst that is true."""
+    if row is None:
+        return Health.NEVER
+    if row.last_run.status == "running":
+        return Health.RUNNING
+    if row.last_run.status != "succeeded":
+        return Health.FAILED
+    if is_late(row.last_success_at, schedule, now):
+        return Health.LATE
+    return Health.ATTENTION if row.open_quarantine else Health.GOOD
+
+
+def target_health(row: report.TargetRow | None, schedule: str | None, now: datetime) -> Health:
+    """One word about a target, the worst that is true; good only when a comparison proved it."""
+    if row is None:
+        return Health.NEVER
+    compared = row.last_reconciliation
+    if compared and compared.status in ("failed", "interrupted"):
+        return Health.FAILED
+    if is_late(row.oldest_due_at, schedule, now):
+        return Health.LATE
+    if row.dead or row.doubt or row.doubtful_sends or row.open_breaks:
+        return Health.ATTENTION
+    return Health.GOOD if compared else Health.UNVERIFIED
+
+
+def is_late(since: datetime | None, schedule: str | None, now: datetime) -> bool:
+    """Whether two scheduled times have passed after ``since``: one may be missed, two are late."""
+    if since is None or schedule is None:
+        return False
+    clock = croniter(schedule, since.astimezone(VN))
+    clock.get_next(datetime)
+    second: datetime = clock.get_next(datetime)
+    return second + GRACE < now
+
+
+def _in_words(held: Mapping[str, Any], say: Speech) -> str:
+    """A break's side: the state by its name, times in local form, the rest with the name of the field."""
+    words = []
+    for name, value in held.items():
+        if name == "state":
+            words.append(say.state(value))
+        elif name == "reason":
+            words.append(str(value))
+        elif name != "state_at":  # when the state began says little beside the state itself
+            words.append(f"{say.field(name)} {say.value(value)}")
+    return ", ".join(words) or say("nothing")

@@ -1,0 +1,114 @@
+"""The command line as people and scripts meet it: help, exit codes, JSON, and errors without tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_REPOSITORY = Path(__file__).parents[2]
+_HEAVY = ("airflow", "sqlalchemy", "pydantic", "requests", "psycopg", "zeep", "psutil", "cryptography")
+
+
+def _hosync(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOSYNC_", "AIRFLOW_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        env={**kept, "HOSYNC_HOME": "/nonexistent", "COLUMNS": "200", "HOSYNC_LANG": "en", **env},
+        cwd=_REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_help_names_every_command_and_loads_nothing_heavy() -> None:
+    script = f"import sys, cli.main; print([name for name in {_HEAVY!r} if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=_REPOSITORY, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+    done = _hosync("--help")
+    assert done.returncode == 0
+    for command in ("up", "down", "check", "preview", "pull", "push", "reconcile", "status"):
+        assert f" {command} " in done.stdout
+
+
+@pytest.mark.parametrize("command", ["up", "down", "check", "preview", "pull", "push", "reconcile", "status"])
+def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
+    done = _hosync(command, "--help")
+    assert done.returncode == 0
+    assert "Exit codes" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("pull", "--nonsense"), id="unknown option"),
+        pytest.param(("check", "gplxx"), id="unknown system"),
+        pytest.param(("status",), id="no database"),
+        pytest.param(("pull", "--from", "yesterday"), id="not a day"),
+        pytest.param(("status", "--lang", "fr"), id="unknown language"),
+    ],
+)
+def test_wrong_arguments_or_configuration_give_2_and_no_traceback(arguments: tuple[str, ...]) -> None:
+    done = _hosync(*arguments)
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_system_is_answered_with_the_name_that_was_meant() -> None:
+    done = _hosync("check", "gplxx")
+    assert "gplx" in done.stderr
+    assert "What to do:" in done.stderr
+
+
+def test_an_unreachable_database_is_explained_without_its_password() -> None:
+    url = "postgresql+psycopg://someone:very-secret-word@127.0.0.1:1/none"
+    done = _hosync("status", HOSYNC_DATABASE_URL=url)
+    assert done.returncode == 2
+    assert "hosync up" in done.stderr
+    assert "very-secret-word" not in done.stderr + done.stdout
+
+
+def test_labels_are_vietnamese_unless_english_is_asked_for() -> None:
+    assert "Việc cần làm:" in _hosync("check", "gplxx", HOSYNC_LANG="").stderr
+    assert "What to do:" in _hosync("check", "gplxx", "--lang", "en", HOSYNC_LANG="vi").stderr
+
+
+def test_the_state_of_an_empty_ledger_is_one_json_document(ledger_env: dict[str, str]) -> None:
+    done = _hosync("status", "--json", **ledger_env)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {"gplx", "igate", "dkkd"} <= {source["system"] for source in found["sources"]}
+    assert all(target["dossiers"] == 0 for target in found["targets"])
+
+
+def test_the_state_is_also_a_table_that_fits_80_columns(ledger_env: dict[str, str]) -> None:
+    for language in ("vi", "en"):
+        done = _hosync("status", "--lang", language, COLUMNS="80", **ledger_env)
+        assert done.returncode == 0, done.stderr
+        assert "gplx" in done.stdout
+        assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
+
+
+def test_pulling_from_a_system_without_a_connection_names_it_and_what_to_set(ledger_env: dict[str, str]) -> None:
+    done = _hosync("pull", "gplx", **ledger_env)
+    assert done.returncode == 1
+    assert "AIRFLOW_CONN_GPLX" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_of_a_home_are_used_unless_the_machine_is_configured_by_hand(
+    ledger_env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "secrets.env").write_text(f"HOSYNC_DATA_KEY={ledger_env['HOSYNC_DATA_KEY']}\nAIRFLOW__X__Y=1\n")
+    (tmp_path / "connections.env").write_text(f"HOSYNC_DATABASE_URL={ledger_env['HOSYNC_DATABASE_URL']}\n")
+    assert _hosync("status", "--json", HOSYNC_HOME=str(tmp_path)).returncode == 0
+    by_hand = _hosync("status", HOSYNC_HOME=str(tmp_path), HOSYNC_DATABASE_URL="postgresql+psycopg://x@127.0.0.1:1/x")
+    assert by_hand.returncode == 2

@@ -1,0 +1,204 @@
+"""The DAGs that the catalog gives, as Airflow sees them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.catalog import Catalog, load_catalog
+
+Dags = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    """The project's own catalog."""
+    return load_catalog()
+
+
+def test_parsing_finds_no_error_and_no_warning(facts: dict[str, Any]) -> None:
+    assert facts["import_errors"] == {}
+    assert facts["warnings"] == {}
+
+
+def test_parsing_touches_no_network_no_database_and_starts_no_program(facts: dict[str, Any]) -> None:
+    assert facts["touched"] == []
+
+
+def test_parsing_imports_nothing_that_does_the_work(facts: dict[str, Any]) -> None:
+    assert not {"requests", "zeep", "lxml", "psycopg", "cryptography", "alembic"} & set(facts["modules"])
+
+
+def test_every_system_has_its_dags_and_there_are_no_others(dags: Dags, catalog: Catalog) -> None:
+    sources = {f"pull_{entry.system}" for entry in catalog.sources}
+    targets = {f"{kind}_{entry.system}" for entry in catalog.targets for kind in ("push", "reconcile")}
+    assert set(dags) == sources | targets | {"upkeep_ledger"}
+
+
+def test_every_dag_keeps_the_conventions(dags: Dags, catalog: Catalog) -> None:
+    for dag_id, dag in dags.items():
+        kind, _, system = dag_id.partition("_")
+        agency = [] if kind == "upkeep" else [f"agency:{catalog.entry(system).owner.agency}"]
+        assert dag["tags"] == sorted(["hosync", kind, system, *agency]), dag_id
+        assert dag["owner"] == "hosync", dag_id
+        assert dag["catchup"] is False, dag_id
+        assert dag["max_active_runs"] == 1, dag_id
+        assert dag["start_date"].startswith("2019-12-31T17:00"), f"{dag_id}: not midnight in Vietnam"
+        assert dag["file"] == f"{kind}.py"
+
+
+def test_every_dag_explains_itself_in_vietnamese_and_english(dags: Dags, catalog: Catalog) -> None:
+    for dag_id, dag in dags.items():
+        vietnamese, _, english = dag["doc"].partition("\n---\n")
+        if dag_id != "upkeep_ledger":
+            entry = catalog.entry(dag_id.partition("_")[2])
+            assert entry.title.vi in vietnamese, dag_id
+            assert entry.title.en in english, dag_id
+        assert "Khi bị lỗi" in vietnamese, dag_id
+        assert "When it fails" in english, dag_id
+        for name in dag["params"]:
+            assert f"`{name}`" in vietnamese, f"{dag_id}: {name} is not explained"
+            assert f"`{name}`" in english, f"{dag_id}: {name} is not explained"
+        assert not re.search(r"\{\w+\}", dag["doc"]), dag_id
+
+
+def test_every_parameter_has_a_title_and_help_in_both_languages(dags: Dags) -> None:
+    for dag_id, dag in dags.items():
+        for name, param in dag["params"].items():
+            for text in (param["title"], param["help"]):
+                assert len(text.split(" / ")) == 2, f"{dag_id}.{name}"
+
+
+def test_pulls_run_when_the_catalog_says_in_vietnamese_time(dags: Dags, catalog: Catalog) -> None:
+    for entry in catalog.sources:
+        dag = dags[f"pull_{entry.system}"]
+        assert (dag["cron"], dag["zone"]) == (entry.schedule, "Asia/Ho_Chi_Minh")
+
+
+def test_pushes_run_on_any_news_on_corrections_and_by_the_clock(dags: Dags, catalog: Catalog) -> None:
+    news = [f"hosync/pulled/{entry.system}" for entry in catalog.sources]
+    for entry in catalog.targets:
+        dag = dags[f"push_{entry.system}"]
+        assert (dag["timetable"], dag["condition"]) == ("AssetOrTimeSchedule", "AssetAny")
+        assert dag["waits_for"] == sorted([*news, f"hosync/heal/{entry.system}"])
+        assert (dag["cron"], dag["zone"]) == (entry.schedule, "Asia/Ho_Chi_Minh")
+
+
+def test_comparisons_run_after_deliveries_and_by_their_own_clock(dags: Dags, catalog: Catalog) -> None:
+    for entry in catalog.targets:
+        dag = dags[f"reconcile_{entry.system}"]
+        assert dag["waits_for"] == [f"hosync/delivered/{entry.system}"]
+        assert dag["cron"] == entry.reconcile.schedule
+
+
+def test_only_a_pull_can_be_backfilled(dags: Dags) -> None:
+    for dag_id, dag in dags.items():
+        if dag_id.startswith("pull_"):
+            assert dag["run_types"] == [], dag_id
+        else:
+            assert dag["run_types"], dag_id
+            assert "backfill" not in dag["run_types"], dag_id
+
+
+def test_the_tasks_stand_in_their_order(dags: Dags) -> None:
+    orders = {
+        "pull": {"plan": ["pull"], "pull": ["summary"], "summary": []},
+        "push": {"deliver": ["summary"], "summary": []},
+        "reconcile": {"reconcile": ["announce"], "announce": []},
+        "upkeep": {"make_partitions": []},
+    }
+    for dag_id, dag in dags.items():
+        assert dag["scheduler_sees"] == orders[dag_id.partition("_")[0]], dag_id
+
+
+def test_only_the_last_task_announces_what_was_done(dags: Dags) -> None:
+    announced = {"pull": "hosync/pulled/{}", "push": "hosync/delivered/{}", "reconcile": "hosync/heal/{}"}
+    for dag_id, dag in dags.items():
+        if dag_id == "upkeep_ledger":
+            continue
+        kind, _, system = dag_id.partition("_")
+        *before, last = dag["tasks"].values()
+        assert [task["outlets"] for task in before] == [[]] * len(before), dag_id
+        assert last["outlets"] == [announced[kind].format(system)], dag_id
+
+
+def test_every_task_ends_some_day(dags: Dags) -> None:
+    for dag_id, dag in dags.items():
+        for name, task in dag["tasks"].items():
+            assert 0 < task["timeout_s"] <= 6 * 3600, f"{dag_id}.{name}"
+
+
+def test_windows_are_mapped_named_and_never_crowd_a_source(dags: Dags, catalog: Catalog) -> None:
+    for entry in catalog.sources:
+        task = dags[f"pull_{entry.system}"]["tasks"]["pull"]
+        assert task["mapped"]
+        assert task["at_once"] == 2
+        assert "label" in task["label"]
+
+
+def test_a_task_is_tried_again_only_when_that_can_help(facts: dict[str, Any]) -> None:
+    assert facts["decisions"] == {
+        "NotSent": "retry",
+        "Throttled": "retry",
+        "OutcomeUnknown": "retry",
+        "BrokenAnswer": "retry",
+        "Refused": "fail",
+        "SignInFailed": "fail",
+        "ContractBroken": "fail",
+        "MappingError": "fail",
+        "AlreadyRunning": "retry",
+        "LedgerUnavailable": "retry",
+        "PageContended": "retry",
+        "WrongDataKey": "fail",
+        "RunSuperseded": "fail",
+        "IncompleteRun": "retry",
+        "SyncError": "fail",
+        "OperationalError": "retry",
+        "KeyError": "default",
+    }
+
+
+def test_every_task_decides_by_the_same_rules(facts: dict[str, Any], dags: Dags) -> None:
+    for dag_id, dag in dags.items():
+        for name, task in dag["tasks"].items():
+            assert task["policy"] == facts["policy"], f"{dag_id}.{name}"
+
+
+def test_two_parses_give_the_same_dags_to_the_last_byte(facts: dict[str, Any], inspector: Any) -> None:
+    again = inspector(PYTHONHASHSEED="7", TZ="America/Lima")
+    assert facts["unstable"] == {}
+    for dag_id, dag in facts["dags"].items():
+        assert dag["fingerprint"] == again["dags"][dag_id]["fingerprint"], dag_id
+
+
+def test_a_task_process_builds_its_own_dag_only(inspector: Any, catalog: Catalog) -> None:
+    wanted = f"push_{catalog.targets[0].system}"
+    assert list(inspector(_AIRFLOW_PARSING_CONTEXT_DAG_ID=wanted)["dags"]) == [wanted]
+
+
+def test_two_hundred_systems_give_their_dags(inspector: Any, many_systems: Path) -> None:
+    facts = inspector(HOSYNC_CATALOG=str(many_systems))
+    assert facts["import_errors"] == {}
+    assert facts["touched"] == []
+    assert len(facts["dags"]) == 150 + 2 * 50 + 1
+    assert len(facts["dags"]["push_system_003"]["waits_for"]) == 151
+
+
+def test_a_system_without_a_schedule_runs_only_by_hand(inspector: Any, tmp_path: Path, catalog: Catalog) -> None:
+    for entry in catalog:
+        text = (catalog.folder / f"{entry.system}.yaml").read_text(encoding="utf-8")
+        (tmp_path / f"{entry.system}.yaml").write_text(re.sub(r"(?m)^schedule:.*$", "schedule: null", text))
+    dags = inspector(HOSYNC_CATALOG=str(tmp_path))["dags"]
+    assert dags[f"pull_{catalog.sources[0].system}"]["timetable"] == "NullTimetable"
+    assert dags[f"push_{catalog.targets[0].system}"]["run_types"] == ["manual"]
+
+
+def test_a_mistake_in_the_catalog_is_shown_with_file_and_line(inspector: Any, tmp_path: Path, catalog: Catalog) -> None:
+    name = catalog.sources[0].system
+    text = (catalog.folder / f"{name}.yaml").read_text(encoding="utf-8")
+    (tmp_path / f"{name}.yaml").write_text(text.replace("precedence:", "precedense:"))
+    errors = inspector(HOSYNC_CATALOG=str(tmp_path))["import_errors"]
+    assert set(errors) == {"pull.py", "push.py", "reconcile.py"}  # not upkeep.py, which needs no catalog
+    for shown in errors.values():
+        assert re.search(rf"{name}\.yaml:\d+: precedense: unknown key", shown)

@@ -1,0 +1,87 @@
+"""The change feed: every change reaches every target once, whatever order transactions commit in."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ledger_world import World, dossier
+
+from ledger.feed import expand_feed
+
+
+def test_p1_a_change_that_commits_late_is_not_skipped(world: World) -> None:
+    world.store(dossier("H12.1-0001"), dossier("H12.1-0002"))
+    world.feed()
+    with world.engine.connect() as slow:
+        # The slow transaction takes the lower number and commits after the quick one.
+        slow.exec_driver_sql(
+            "UPDATE dossier SET version = version + 1, change_no = pg_current_xact_id()::text::bigint "
+            "WHERE code = 'H12.1-0001'"
+        )
+        world.store(dossier("H12.1-0002", hours=1, state=9))
+        assert world.feed() == 0  # held back, not skipped
+        slow.commit()
+    assert world.feed() == 2
+    wanted = world.rows("SELECT wanted_version FROM delivery")
+    assert [row[0] for row in wanted] == [2, 2]
+
+
+def test_a_feed_that_simply_took_the_highest_number_would_have_skipped_it(world: World) -> None:
+    world.store(dossier("H12.1-0001"), dossier("H12.1-0002"))
+    with world.engine.connect() as slow:
+        low = slow.exec_driver_sql("SELECT pg_current_xact_id()::text::bigint").scalar_one()
+        world.store(dossier("H12.1-0002", hours=1, state=9))
+        highest = world.value("SELECT max(change_no) FROM dossier")
+        assert highest > low, "else the test above proves nothing"
+
+
+def test_each_target_gets_each_dossier_and_a_second_expansion_finds_nothing(world: World) -> None:
+    world.store(*(dossier(f"H12.1-{number:04}") for number in range(5)))
+    assert (world.feed("npsp"), world.feed("emc")) == (5, 5)
+    assert (world.feed("npsp"), world.feed("emc")) == (0, 0)
+
+
+def test_changes_are_taken_in_pieces_of_whole_pages(world: World) -> None:
+    for page in range(4):
+        world.store(*(dossier(f"H12.{page + 1}-{number:04}") for number in range(3)))
+    made_due = [expand_feed(world.engine, "npsp", limit=4) for _ in range(3)]
+    assert made_due == [6, 6, 0]
+
+
+def test_zero_means_the_end_even_when_a_piece_made_nothing_due(world: World) -> None:
+    world.store(dossier("H12.1-0001"))
+    world.feed()
+    world.execute("UPDATE target_feed SET seen = 0")
+    world.store(dossier("H12.1-0002"))
+    assert expand_feed(world.engine, "npsp", limit=1) == 1
+    assert expand_feed(world.engine, "npsp", limit=1) == 0
+
+
+def test_p5_two_expansions_at_once_make_each_change_due_once(world: World) -> None:
+    world.store(*(dossier(f"H12.1-{number:04}") for number in range(50)))
+    with ThreadPoolExecutor(4) as pool:
+        made_due = list(pool.map(lambda _: expand_feed(world.engine, "npsp"), range(4)))
+    assert sorted(made_due) == [0, 0, 0, 50]
+
+
+def test_p1_after_a_restore_into_another_cluster_no_change_is_missed(world: World) -> None:
+    world.store(dossier("H12.1-0001"), dossier("H12.1-0002"))
+    world.deliver()
+    # What a dump from a cluster with far higher transaction numbers looks like here.
+    world.execute("UPDATE dossier SET change_no = change_no + 1000000000")
+    world.execute("UPDATE target_feed SET seen = seen + 1000000000, system_identifier = 42")
+    world.execute("UPDATE ledger_cluster SET system_identifier = 42")
+    world.store(dossier("H12.1-0003"))
+    assert world.feed() == 1, "what was acknowledged is not sent again"
+    world.store(dossier("H12.1-0001", hours=1, state=9))
+    assert world.feed() == 1
+    assert world.delivery("H12.1-0001").wanted_version == 2
+    assert world.value("SELECT count(*) FROM dossier WHERE change_no > 1000000000") == 0
+
+
+def test_a_version_that_a_worker_sent_before_the_feed_came_is_not_due_again(world: World) -> None:
+    world.store(dossier(hours=1))
+    (claimed,) = world.claim()
+    world.execute("UPDATE delivery SET acked_version = 2, acked_step = 2, state = 'idle', lease_until = NULL")
+    world.store(dossier(hours=2, state=9))
+    world.feed()
+    row = world.delivery()
+    assert (claimed.version, row.wanted_version, row.state) == (1, 2, "idle")
