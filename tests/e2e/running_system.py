@@ -1,0 +1,94 @@
+"""A hand on a running `hosync up`: the command line, Airflow's API, and the controls of the sandbox."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.up.airflow_api import AirflowApi
+from cli.up.home import read_env
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSYNC = Path(sys.executable).with_name("hosync")
+SIZE = 250
+TARGETS = ("npsp", "province", "emc")
+
+
+@dataclass(frozen=True)
+class RunningSystem:
+    """What the tests need to know of it."""
+
+    home: Path
+    process: subprocess.Popen[bytes]
+    environment: Mapping[str, str]
+    log: Path
+
+    def await_first_sync(self) -> None:
+        """Wait for the word that both sides agree; whatever else happens is shown with the log's end."""
+        self.until(lambda: "agree" in self.log.read_text(errors="replace"), "the first sync", patience_s=270)
+
+    def until(self, happened: Callable[[], bool], what: str, *, patience_s: float = 120) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + patience_s
+        while not happened():
+            tail = self.log.read_text(errors="replace")[-3000:]
+            assert self.process.poll() is None, f"hosync up ended while waiting for {what}: {tail}"
+            assert time.monotonic() < deadline, f"{what} did not come: {tail}"
+            time.sleep(0.5)
+
+    def hosync(self, *arguments: str) -> Any:
+        """A command beside the running system; its JSON document."""
+        done = subprocess.run(
+            [str(HOSYNC), *arguments, "--json"],
+            env={**self.environment, "HOSYNC_HOME": str(self.home)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stderr[-2000:]
+        return json.loads(done.stdout)
+
+    def target(self, name: str) -> dict[str, Any]:
+        """Where one target stands."""
+        found: dict[str, Any]
+        (found,) = (each for each in self.hosync("status")["targets"] if each["target"] == name)
+        return found
+
+    def airflow(self) -> AirflowApi:
+        """Airflow's API, signed in as the administrator."""
+        port = json.loads((self.home / "ports.json").read_text())["airflow"]
+        password = read_env(self.home / "secrets.env")["HOSYNC_ADMIN_PASSWORD"]
+        api = AirflowApi(f"http://127.0.0.1:{port}", user="admin", password=password)
+        api.sign_in()
+        return api
+
+    def ask(self, server: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """One control call to a server of the sandbox."""
+        port = json.loads((self.home / "sandbox" / "sandbox.json").read_text())[server]["port"]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/_sandbox/{path}",
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content: bytes = answer.read()
+            return content
+
+    def lines(self, server: str, path: str) -> list[dict[str, Any]]:
+        """A control answer of JSON lines."""
+        return [json.loads(line) for line in self.ask(server, path).splitlines()]
+
+    def truth(self) -> dict[str, int]:
+        """Code and state of every dossier of the sector systems."""
+        return {
+            each["code"]: each["state"] for system in ("gplx", "igate", "dkkd") for each in self.lines(system, "truth")
+        }

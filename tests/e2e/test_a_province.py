@@ -1,0 +1,143 @@
+"""The main job, end to end, as `make run` does it. The tests tell one story and stand in its order."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+from running_system import HOSYNC, ROOT, TARGETS, RunningSystem
+
+from schemas.identifiers import dossier_short
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
+
+STRANGER = "H12.99-261101-0001"
+
+
+def test_every_dossier_of_the_province_is_in_all_three_targets(system: RunningSystem) -> None:
+    truth = system.truth()
+    assert len(truth) >= 200
+    for target in ("npsp", "province"):
+        assert {dossier_short(each["code"]): each["state"] for each in system.lines(target, "dossiers")} == truth
+    assert {dossier_short(each["code"]) for each in system.lines("emc", "dossiers")} == set(truth)
+
+
+def test_p1_the_equation_of_every_pull_is_printed_and_holds(system: RunningSystem) -> None:
+    for source in system.hosync("status")["sources"]:
+        run = source["last_run"]
+        parts = ("new", "changed", "unchanged", "stale", "quarantined")
+        assert run["fetched"] == sum(run[part] for part in parts) > 0
+        assert run["quarantined"] == 0
+    printed = system.log.read_text()
+    assert all(name in printed for name in ("gplx", "igate", "dkkd", "Quarantined"))
+
+
+def test_p4_the_first_reconciliation_of_every_target_is_complete_and_clean(system: RunningSystem) -> None:
+    for name in TARGETS:
+        target = system.target(name)
+        last = target["last_reconciliation"]
+        assert last["status"] == "succeeded"
+        assert last["matched"] == last["ours"] > 0
+        assert target["open_breaks"] == {}
+
+
+def test_the_overview_page_stands_behind_airflows_login(system: RunningSystem) -> None:
+    api = system.airflow()
+    page = api._answer("GET", "/hosync/")
+    assert page.status_code == 200
+    assert "Giám sát đồng bộ" in page.text
+    api._session.headers.pop("Authorization")
+    assert api._session.get(api.url + "/hosync/", allow_redirects=False).status_code in (302, 303, 307, 401)
+
+
+def test_p4_damage_at_a_target_is_named_and_healed_by_the_next_reconciliations(system: RunningSystem) -> None:
+    _let_the_last_delivery_settle(system, "province")
+    codes = sorted(system.truth())
+    states = {each["code"]: each["state"] for each in system.lines("province", "dossiers")}
+    deleted, changed = codes[:5], codes[20:23]
+    system.ask(
+        "province",
+        "damage",
+        {
+            "delete": deleted,
+            "set_state": {code: 1 if states[code] != 1 else 4 for code in changed},
+            "add": [{"code": STRANGER, "state": 4}],
+        },
+    )
+    before = system.target("province")["last_reconciliation"]["finished_at"]
+    system.airflow().trigger("reconcile_province")
+    system.until(lambda: system.target("province")["last_reconciliation"]["finished_at"] != before, "the comparison")
+    # The DAGs go on by themselves: the healing makes a push, the push another comparison. So the run that found the
+    # damage may not be the last one any more; it is the only one that healed.
+    system.until(lambda: system.target("province")["open_breaks"] == {"unknown_to_us": 1}, "the healing")
+    held = {each["code"]: each["state"] for each in system.lines("province", "dossiers")}
+    assert held.pop(STRANGER) == 4
+    assert held == states
+    (found,) = (run for run in _reconciliations(system) if run["healed"])
+    assert found["missing_at_target"] == 5
+    assert found["unknown_to_us"] == 1
+    assert found["stale_at_target"] + found["mismatch"] == 3
+    assert found["healed"] == 8
+
+
+def test_ctrl_c_stops_everything_that_was_started(system: RunningSystem) -> None:
+    system.ask("province", "damage", {"delete": [STRANGER]})
+    started = [child.pid for child in psutil.Process(system.process.pid).children(recursive=True)]
+    assert len(started) > 8
+    system.process.send_signal(signal.SIGINT)
+    assert system.process.wait(60) == 0
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in started if psutil.pid_exists(pid)], timeout=5)
+    assert [process.name() for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_p5_a_second_run_ends_well_and_writes_nothing_at_the_targets(
+    system: RunningSystem, home: Path, clean_environment: dict[str, str]
+) -> None:
+    assert system.process.poll() is not None
+    stores = [home / "sandbox" / target / f"{target}.db" for target in TARGETS]
+    before = [_written(store) for store in stores]
+    assert min(before) > 0
+    again = subprocess.run(
+        [str(HOSYNC), "up", "--once", "--home", str(home)],
+        cwd=ROOT,
+        env=clean_environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
+    assert [_written(store) for store in stores] == before
+
+
+def _written(store: Path) -> int:
+    import sqlite3
+
+    with sqlite3.connect(store) as connection:
+        count: int = connection.execute("SELECT count(*) FROM writes").fetchone()[0]
+        return count
+
+
+def _reconciliations(system: RunningSystem) -> list[dict[str, int]]:
+    from dataclasses import asdict
+
+    from cli.up.home import read_env
+    from ledger.engine import open_engine
+    from ledger.report import reconcile_runs
+
+    engine = open_engine(read_env(system.home / "connections.env")["HOSYNC_DATABASE_URL"])
+    try:
+        return [asdict(run) for run in reconcile_runs(engine, 20, target="province")]
+    finally:
+        engine.dispose()
+
+
+def _let_the_last_delivery_settle(system: RunningSystem, target: str) -> None:
+    """Until the shipped grace is over, a difference counts as still on its way."""
+    last = datetime.fromisoformat(system.target(target)["last_sent_at"])
+    time.sleep(max(0.0, 32 - (datetime.now(UTC) - last).total_seconds()))
