@@ -241,7 +241,9 @@ class _Run:
         ready, refused = self._messages(pending, Phase.DOSSIER, [row.dossier for row in pending])
         same = [message for message in ready if message.fingerprint == message.row.acked_fingerprint]
         self._settle([self._settlement(m, Verdict(m.item.key, Outcome.UNCHANGED)) for m in same])
-        sent = self._send([m for m in ready if m.fingerprint != m.row.acked_fingerprint], self.entry.batch.dossiers)
+        sent = self._send_wave(
+            [m for m in ready if m.fingerprint != m.row.acked_fingerprint], self.entry.batch.dossiers
+        )
         stopped = {message.row.dossier_id for message in ready} - sent - {message.row.dossier_id for message in same}
         return [row for row in rows if row.dossier_id not in stopped | refused]
 
@@ -270,7 +272,7 @@ class _Run:
         alive = [row for row in rows if row.steps]
         while alive:
             wave, refused = self._messages(alive, Phase.STEP, [row.steps[position] for row in alive])
-            accepted = self._send(wave, self.entry.batch.steps)
+            accepted = self._send_wave(wave, self.entry.batch.steps)
             position += 1
             alive = [row for row in alive if row.dossier_id in accepted - refused and position < len(row.steps)]
 
@@ -311,6 +313,12 @@ class _Run:
             fingerprint=_fingerprint(payload) if is_dossier else None,
             last=not steps_follow if is_dossier else step == row.steps[-1]["step_no"],
         )
+
+    def _send_wave(self, wave: Sequence[_Outgoing], batch: int) -> set[int]:
+        # What failed before is sent alone: a record that upsets the target must not take its neighbours along again.
+        fresh = [message for message in wave if not message.row.attempts]
+        suspect = [message for message in wave if message.row.attempts]
+        return self._send(fresh, batch) | self._send(suspect, 1)
 
     def _send(self, messages: Sequence[_Outgoing], batch: int) -> set[int]:
         """Send in portions whose intent is committed first; returns the dossiers whose message is at the target now."""

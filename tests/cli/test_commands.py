@@ -89,12 +89,15 @@ def test_the_state_of_an_empty_ledger_is_one_json_document(ledger_env: dict[str,
     assert all(target["dossiers"] == 0 for target in found["targets"])
 
 
-def test_the_state_is_also_a_table_that_fits_80_columns(ledger_env: dict[str, str]) -> None:
-    for language in ("vi", "en"):
-        done = _hosync("status", "--lang", language, COLUMNS="80", **ledger_env)
-        assert done.returncode == 0, done.stderr
-        assert "gplx" in done.stdout
-        assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
+@pytest.mark.parametrize(("language", "last_headings"), [("vi", "Cách ly Kết thúc"), ("en", "Quarantined Ended")])
+def test_the_state_is_also_a_table_that_fits_80_columns(
+    ledger_env: dict[str, str], language: str, last_headings: str
+) -> None:
+    done = _hosync("status", "--lang", language, COLUMNS="80", **ledger_env)
+    assert done.returncode == 0, done.stderr
+    assert "gplx" in done.stdout
+    assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
+    assert last_headings in " ".join(done.stdout.split())
 
 
 def test_pulling_from_a_system_without_a_connection_names_it_and_what_to_set(ledger_env: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The lock files: everything that pyproject.toml asks for is locked, by version and hash, from no particular registry."""
+"""The lock files: all that pyproject.toml asks for is locked, by version and hash, from no particular registry."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
 
 
 def main(folder: Path, calls: list[dict[str, Any]]) -> None:
@@ -31,9 +32,11 @@ def call(bag: BundleDagBag, *, dag: str, task: str, report: Any, triggered_by: l
     context = {
         "outlet_events": events,
         "ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value})),
-        "triggering_asset_events": {
-            asset: [] for asset in _assets(bag.dags[dag]) if asset.name in (triggered_by or ())
-        },
+        "triggering_asset_events": TriggeringAssetEventsAccessor.build(
+            SimpleNamespace(asset=asset, source_aliases=[], extra={})
+            for asset in _assets(bag.dags[dag])
+            if asset.name in (triggered_by or ())
+        ),
     }
     try:
         operator.python_callable(report, **{name: context[name] for name in names if name in context})

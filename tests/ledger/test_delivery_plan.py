@@ -1,6 +1,7 @@
-"""A claim costs the same whatever waits behind it: its plan walks the index in order and stops."""
+"""What the queue costs does not grow with what waits in it: the plans say so."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ import psycopg
 import pytest
 from ledger_world import World
 
-from ledger.delivery_sql import CLAIM, NORMAL
+from ledger.delivery_sql import CLAIM, LOCK_MINE, MARK_SENDING, NORMAL
 
 BACKLOG = 100_000
 
@@ -30,20 +31,39 @@ def _backlog(world: World) -> None:
 @pytest.mark.usefixtures("_backlog")
 def test_a_claim_neither_sorts_nor_walks_the_backlog(database_url: str) -> None:
     keys = {"target": "npsp", "priority": NORMAL, "limit": 100, "owner": uuid4(), "lease_s": 60.0}
-    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
-        row = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {CLAIM}", keys).fetchone()
-    assert row is not None
-    nodes = list(_nodes(row[0][0]["Plan"]))
-    kinds = {node["Node Type"] for node in nodes}
-    assert "Sort" not in kinds, json.dumps(row[0], indent=1)
-    assert "Seq Scan" not in kinds, json.dumps(row[0], indent=1)
+    nodes = _plan(database_url, CLAIM, keys)
+    assert not {"Sort", "Seq Scan"} & {node["Node Type"] for node in nodes}, json.dumps(nodes[0], indent=1)
     (walk,) = [node for node in nodes if node.get("Index Name") == "delivery_claimable"]
     assert walk["Actual Rows"] * walk["Actual Loops"] == 100
     assert walk.get("Rows Removed by Filter", 0) == 0
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 5_000
 
 
-def _nodes(plan: dict[str, Any]) -> Any:
+@pytest.mark.usefixtures("_backlog")
+@pytest.mark.parametrize("statement", [MARK_SENDING, LOCK_MINE], ids=["mark", "settle"])
+def test_what_a_worker_names_is_found_by_its_key(world: World, database_url: str, statement: str) -> None:
+    owner, ids = uuid4(), list(range(1, 501))
+    world.execute(
+        "UPDATE delivery SET state = 'leased', token = 1, lease_owner = :owner, lease_until = now() + interval '1h' "
+        "WHERE dossier_id <= 500",
+        owner=owner,
+    )
+    keys = {"target": "npsp", "owner": owner, "lease_s": 60.0, "ids": ids, "tokens": [1] * 500}
+    keys |= {"phases": ["dossier"] * 500, "versions": [1] * 500, "steps": [0] * 500}
+    nodes = _plan(database_url, statement, keys)
+    assert {node["Index Name"] for node in nodes if "Index Name" in node} == {"delivery_pkey"}
+    assert "Seq Scan" not in {node["Node Type"] for node in nodes}
+    assert nodes[0]["Actual Rows"] == 500
+
+
+def _plan(database_url: str, statement: str, keys: dict[str, Any]) -> list[dict[str, Any]]:
+    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
+        row = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", keys).fetchone()
+    assert row is not None
+    return list(_nodes(row[0][0]["Plan"]))
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for child in plan.get("Plans", ()):
         yield from _nodes(child)

