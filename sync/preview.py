@@ -8,12 +8,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 import mappings
+from connectors.catalog_models import Message
 from schemas.dossier import Dossier
 from sync.outgoing import outgoing_dossier, outgoing_steps
 
@@ -47,15 +48,15 @@ class RecordPreview(BaseModel):
 
 
 def preview(context: Context, system: str, *, count: int, now: datetime, reveal: bool = False) -> list[RecordPreview]:
-    """Fetch the first page of the system and show its first ``count`` records.
+    """Fetch as many pages as it takes and show the first ``count`` records of the system.
 
     Raises what a pull raises. ``reveal`` shows personal data as it is.
     """
     entry = context.catalog.source(system)
     mapping = mappings.load(entry.mapping, mappings.Direction.SOURCE)
     with context.source(system) as source:
-        page = next(iter(source.pull(window=None, cursor=None, open_codes=(), now=now)), None)
-    records = list(islice(page.records, count)) if page else []
+        pages = source.pull(window=None, cursor=None, open_codes=(), now=now)
+        records = list(islice(chain.from_iterable(page.records for page in pages), count))
     validated = mappings.validate_page(mapping, records)
     dossiers = dict(validated.good)
     problems: dict[int, list[str]] = {}
@@ -95,9 +96,9 @@ def _for_target(
 ) -> TargetPreview:
     entry = context.catalog.target(target)
     mapping = mappings.load(entry.mapping, mappings.Direction.TARGET)
-    takes = {message.value for message in entry.messages}
-    records = mapping.convert_dossiers([outgoing_dossier(dossier)] if "dossier" in takes else [])
-    steps = mapping.convert_steps(outgoing_steps(dossier, now) if "step" in takes else [])
+    nothing = mappings.Converted(good=[], bad=[])
+    records = mapping.convert_dossiers([outgoing_dossier(dossier)]) if Message.DOSSIER in entry.messages else nothing
+    steps = mapping.convert_steps(outgoing_steps(dossier, now)) if Message.STEP in entry.messages else nothing
     return TargetPreview(
         target=target,
         dossier=shown(records.good[0][1]) if records.good else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -83,10 +84,32 @@ def test_p4_damage_at_a_target_is_named_and_healed_by_the_next_reconciliations(s
     assert found["unknown_to_us"] == 1
     assert found["stale_at_target"] + found["mismatch"] == 3
     assert found["healed"] == 8
+    system.ask("province", "damage", {"delete": [STRANGER]})
+    system.airflow().trigger("reconcile_province")
+    system.until(lambda: system.target("province")["open_breaks"] == {}, "the end of the last break")
+
+
+def test_the_commands_of_the_tutorial_work_beside_the_running_system(system: RunningSystem) -> None:
+    _let_the_last_delivery_settle(system, "province")
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) >= 6
+    script = "\n".join(blocks).replace(".hosync/", f"{system.home}/")
+    script = re.sub(r"(hosync [^|\n]+?) \|\| true.*", r"if \1; then exit 7; fi", script)  # what it says must fail, must
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={**system.environment, "HOSYNC_HOME": str(system.home), "COLUMNS": "140"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert system.target("province")["open_breaks"] == {}
 
 
 def test_ctrl_c_stops_everything_that_was_started(system: RunningSystem) -> None:
-    system.ask("province", "damage", {"delete": [STRANGER]})
     started = [child.pid for child in psutil.Process(system.process.pid).children(recursive=True)]
     assert len(started) > 8
     system.process.send_signal(signal.SIGINT)

