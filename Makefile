@@ -38,5 +38,5 @@ lock: setup  ## compile requirements/*.lock anew from pyproject.toml (UPGRADE=1 
 	@./scripts/lock.sh $(if $(filter-out 0,$(UPGRADE)),--upgrade)
 
 clean:  ## remove what was made here: environment, caches, the data of 'make run'
-	@if [ -e .venv/bin/hosync ] && [ -d .hosync ]; then .venv/bin/hosync down; fi
+	@if [ -e .venv/bin/hosync ] && [ -d .hosync ]; then .venv/bin/hosync down --home .hosync; fi
 	rm -rf .venv .cache .hosync .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

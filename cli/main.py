@@ -129,6 +129,18 @@ def status(lang: Lang, as_json: Json = False) -> None:
     _do(lang, work, as_json=as_json)
 
 
+@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+def pools(lang: Lang) -> None:
+    """Các pool của Airflow. / The Airflow pools that the DAGs need, as JSON for `airflow pools import`."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import pools as command
+
+        return command.run(output)
+
+    _do(lang, work)
+
+
 @app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
 def pull(
     lang: Lang,

@@ -191,6 +191,8 @@ class Entry(Part):
     mapping: SystemName
     schedule: Cron | None = None
     """When it runs, in Vietnamese local time; ``null``: only by hand."""
+    slots: int = Field(default=2, ge=1, le=64)
+    """How many Airflow tasks may talk to this system at once, over all runs and backfills: the size of its pool."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     options: Any = Field(default_factory=dict)
@@ -202,6 +204,11 @@ class Entry(Part):
     def file(self) -> str:
         """The catalog file the entry was read from, for messages."""
         return self._file
+
+    @property
+    def pool(self) -> str:
+        """The name of the system's Airflow pool."""
+        return f"hosync_{self.system}"
 
 
 class SourceEntry(Entry):
@@ -292,8 +299,10 @@ class TargetEntry(Entry):
     protocol: TargetProtocol
     messages: tuple[Message, ...] = Field(min_length=1)
     batch: Batch = Batch()
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many tasks share the work of one push run; no more than ``slots`` of them work at once."""
     concurrency: int = Field(default=1, ge=1, le=64)
-    """How many calls may be under way at once, over all workers of one run."""
+    """How many calls each of these tasks may have under way at once."""
     lease_s: float = Field(default=300, gt=0, le=86400)
     """How long a worker owns what it claimed; longer than the total time limit of a call."""
     operations: Operations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connectors.catalog import SourceEntry
 
 DOC = """\
-### Thu thập hồ sơ từ {vi} (`{system}`)
+### Thu thập hồ sơ: {vi} (`{system}`)
 
 Lấy các hồ sơ mới hoặc có thay đổi từ hệ thống nguồn, chuẩn hóa và ghi vào sổ cái. Đơn vị quản lý: {owner_vi}.
 Lịch chạy (giờ Việt Nam): `{schedule}`.
@@ -39,7 +39,7 @@ lại. Những trang đã ghi vẫn được giữ nguyên, không mất dữ li
 
 ---
 
-### Pull dossiers from {en} (`{system}`)
+### Pull dossiers: {en} (`{system}`)
 
 Reads new and changed dossiers from the source, normalises them and writes them to the ledger. Run by: {owner_en}.
 Schedule (Vietnamese time): `{schedule}`.
@@ -80,9 +80,8 @@ log = logging.getLogger("hosync.pull")
 
 COUNTS = ("pages", "fetched", "new", "changed", "unchanged", "stale", "quarantined")
 
-# A source serves people too: two windows at once, over all runs and backfills, shorten a full load without
-# crowding it. Two tasks never read the same window: the ledger's lock makes the second one wait.
-WINDOWS_AT_ONCE = 2
+# A source serves people too: its pool lets few windows at once through, over all runs and backfills. Two tasks never
+# read the same window: the ledger's lock makes the second one wait.
 
 
 def build(entry: SourceEntry) -> DAG:
@@ -122,7 +121,7 @@ def build(entry: SourceEntry) -> DAG:
 
         @task(
             multiple_outputs=False,
-            max_active_tis_per_dag=WINDOWS_AT_ONCE,
+            pool=entry.pool,
             execution_timeout=timedelta(hours=6),
             map_index_template="{{ task.op_kwargs['window']['label'] }}",
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowException
-from hosync_dags import ZONE, chosen, dag_arguments, delivered, healing, in_words, is_wanted, pulled, skip
+from hosync_dags import ZONE, dag_arguments, delivered, healing, in_words, is_wanted, pulled, skip, total
 
 from connectors.catalog import load_catalog
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from connectors.catalog import SourceEntry, TargetEntry
 
 DOC = """\
-### Gửi trạng thái hồ sơ tới {vi} (`{system}`)
+### Gửi trạng thái hồ sơ: {vi} (`{system}`)
 
 Gửi những gì hệ thống đích chưa xác nhận: bản ghi hồ sơ và các bước xử lý, theo đúng thứ tự. Đơn vị quản lý: {owner_vi}.
 Chạy khi có dữ liệu mới, khi đối soát yêu cầu gửi lại, và chậm nhất theo lịch (giờ Việt Nam): `{schedule}`.
@@ -34,7 +34,7 @@ xem lý do ở trang *Giám sát đồng bộ*.
 
 ---
 
-### Push dossier states to {en} (`{system}`)
+### Push dossier states: {en} (`{system}`)
 
 Sends what the target has not acknowledged: dossier records and processing steps, in order. Run by: {owner_en}.
 Runs when there is news, when a comparison asks for a correction, and at the latest by schedule (Vietnamese time):
@@ -90,9 +90,15 @@ def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
         **dag_arguments("push", entry, doc=DOC),
     ) as dag:
 
-        @task(multiple_outputs=False, execution_timeout=timedelta(hours=5))
-        def deliver(params: dict[str, Any]) -> dict[str, Any]:
-            """Send what is due until nothing is, or the time is used up."""
+        @task(
+            multiple_outputs=False,
+            pool=entry.pool,
+            execution_timeout=timedelta(hours=5),
+            map_index_template="{{ task.op_kwargs['worker'] }}",
+        )
+        def deliver(worker: int, params: dict[str, Any]) -> dict[str, Any]:
+            """Send what is due until nothing is, or the time is used up; workers never hold the same dossier."""
+            del worker  # its number only tells the mapped tasks apart
             from sync.context import Context
             from sync.deliver import deliver as deliver_due
 
@@ -101,9 +107,9 @@ def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
             return report.model_dump(mode="json")
 
         @task(outlets=[done], retries=0)
-        def summary(report: dict[str, Any], triggering_asset_events: Any, outlet_events: Any) -> None:
+        def summary(reports: list[dict[str, Any]], triggering_asset_events: Any, outlet_events: Any) -> None:
             """Fails when the target took nothing although something was sent; skipped when nothing was due."""
-            counts = chosen(report, COUNTS)
+            counts = total(list(reports), COUNTS) | {"remaining": min(report["remaining"] for report in reports)}
             log.info("%s: %s", target, in_words(counts))
             if not counts["accepted"] + counts["resolved_by_asking"]:
                 if counts["retry"] + counts["in_doubt"]:
@@ -114,9 +120,10 @@ def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
                     )
                 skip(log, f"{target}: không có gì được gửi / nothing was sent")
             # A correction is looked at once more but does not start another one: see reconcile.py.
-            outlet_events[done].extra = {**counts, "correction": correction in triggering_asset_events}
+            causes = {asset.name for asset in triggering_asset_events}
+            outlet_events[done].extra = {**counts, "correction": correction.name in causes}
 
-        summary(deliver())
+        summary(deliver.expand(worker=list(range(1, entry.workers + 1))))
     return dag
 
 

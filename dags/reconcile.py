@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connectors.catalog import TargetEntry
 
 DOC = """\
-### Đối soát với {vi} (`{system}`)
+### Đối soát: {vi} (`{system}`)
 
 Hỏi hệ thống đích đang thực sự giữ những gì rồi so với sổ cái; không dùng nhật ký gửi của chính mình. Sai lệch được ghi
 lại và hiển thị ở trang *Giám sát đồng bộ*. Đơn vị quản lý: {owner_vi}. Chạy sau mỗi lần gửi và theo lịch riêng.
@@ -35,7 +35,7 @@ lỗi. Nếu nhật ký có `held_back`, số hồ sơ cần sửa vượt giớ
 
 ---
 
-### Reconcile with {en} (`{system}`)
+### Reconcile: {en} (`{system}`)
 
 Asks the target what it really holds and compares that with the ledger, never with our own delivery log. Breaks are
 booked and shown on the *Sync monitor* page. Run by: {owner_en}. Runs after deliveries and by its own schedule.
@@ -86,7 +86,7 @@ def build(entry: TargetEntry) -> DAG:
         **dag_arguments("reconcile", entry, doc=DOC),
     ) as dag:
 
-        @task(multiple_outputs=False, execution_timeout=timedelta(hours=3))
+        @task(multiple_outputs=False, pool=entry.pool, execution_timeout=timedelta(hours=3))
         def reconcile(params: dict[str, Any], triggering_asset_events: Any) -> dict[str, Any]:
             """Compare, book the breaks, and make due again what may be."""
             from sync.context import Context, now

@@ -134,6 +134,7 @@ def _broken_rule(page: PageIntake, error: CheckViolation) -> str:
 
 
 def _store(database: Cursor, sealer: Sealer, page: PageIntake, prepared: _Prepared) -> PageCounts:
+    database.execute(intake_sql.ANNOUNCE_CHANGES)
     _require_key(database, sealer)
     run = database.execute(intake_sql.FIND_RUN, {"run_id": page.run_id, "system": page.system}).fetchone()
     if run is None:

@@ -2,8 +2,13 @@
 
 from ledger.rows import HOME_COLUMNS, NEW_COLUMNS, STATE_COLUMNS, STEP_COLUMNS
 
+# A number of this project's own in the database's space of advisory locks.
+PAGES_BEING_STORED = 7_405_312_001
+
 # --- runs and pages ---------------------------------------------------------------------------------------------
 
+# Before anything that gives the transaction its number: see ``feed.py``.
+ANNOUNCE_CHANGES = f"SELECT pg_advisory_xact_lock_shared({PAGES_BEING_STORED})"
 START_RUN = """
     INSERT INTO pull_run (run_id, system, mode, window_start, window_end, started_by, status)
     VALUES (%s, %s, %s, %s, %s, %s, 'running')

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from connectors.catalog import Catalog, load_catalog
 from ledger import report
 from ledger.engine import open_engine
 from ledger.errors import LedgerUnavailable
+from ledger.migrate import require_current
 from ledger.reconcile import open_breaks
 from plugins.overview import (
     BREAKS_SHOWN,
@@ -35,10 +36,15 @@ if TYPE_CHECKING:
     from ledger.types import BreakRow
 
 FRESH_FOR = timedelta(seconds=5)  # many people may look at once; the counts behind the page are not free
+PATIENCE_S = 5.0
 
 
 class Reader:
-    """Keeps one engine for the process, opened by the first reading, and the last answer for a few seconds."""
+    """Keeps one engine for the process, opened by the first reading, and the last answer for a few seconds.
+
+    One thread reads at a time. Who comes meanwhile gets the last answer, which says how old it is: a slow database
+    must not tie up the threads that Airflow's own pages need.
+    """
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
@@ -47,10 +53,18 @@ class Reader:
 
     def read(self, now: datetime) -> Overview:
         """Everything on the page. Raises ``LedgerError`` or ``CatalogError`` with words for people."""
-        with self._guard:
-            if self._last is None or not timedelta(0) <= now - self._last.at < FRESH_FOR:
-                self._last = self._read(now)
+        last = self._last
+        if last and timedelta(0) <= now - last.at < FRESH_FOR:
+            return last
+        if not self._guard.acquire(timeout=0 if last else PATIENCE_S):
+            if last:
+                return last
+            raise LedgerUnavailable("The database takes long to answer.")
+        try:
+            self._last = self._read(now)
             return self._last
+        finally:
+            self._guard.release()
 
     def _read(self, now: datetime) -> Overview:
         catalog = load_catalog()
@@ -58,6 +72,10 @@ class Reader:
             if self._engine is None:
                 self._engine = open_engine()
             return gather(catalog, report.overview(self._engine), open_breaks(self._engine, None), now)
+        except ProgrammingError as error:
+            assert self._engine is not None, "only an opened engine executes statements"
+            require_current(self._engine)
+            raise LedgerUnavailable("The database refused a statement of the monitor.") from error
         except SQLAlchemyError as error:
             # Not chained into the words: a driver's message may name hosts and users.
             raise LedgerUnavailable(f"The database did not answer ({type(error).__name__}).") from error

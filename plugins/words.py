@@ -59,8 +59,8 @@ WORDS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "open_breaks": ("Danh sách sai lệch đang mở", "Open breaks"),
         "first_only": ("{shown} sai lệch cũ nhất trong tổng số {total}", "The oldest {shown} of {total}"),
         "no_breaks": (
-            "Không có sai lệch nào đang mở. Những gì hệ thống đích giữ khớp với sổ cái ở lần đối soát gần nhất.",
-            "No open breaks. What the targets hold agreed with the ledger at the last reconciliation.",
+            "Không có sai lệch nào đang mở, tính đến lần đối soát gần nhất của từng hệ thống đích.",
+            "No open breaks, as of each target's last reconciliation.",
         ),
         "not_compared": (
             "Chưa có lần đối soát nào, vì vậy chưa thể nói dữ liệu ở hệ thống đích có khớp hay không.",

@@ -12,12 +12,12 @@ from sync.deliver import DeliverReport, deliver
 _COLUMNS = {
     "Accepted": "accepted",
     "Unchanged": "unchanged",
-    "Settled by asking": "resolved_by_asking",
+    "Asked": "resolved_by_asking",
     "Rejected": "rejected",
     "Retry": "retry",
     "In doubt": "in_doubt",
     "Given up": "given_up",
-    "Remaining": "remaining",
+    "Left": "remaining",
 }
 _PATIENCE_S = 30.0  # wait this long in all for what becomes due again soon
 

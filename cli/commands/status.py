@@ -14,11 +14,11 @@ from schemas.times import VN
 from sync.context import Context, now
 from sync.status import SourceStatus, Status, TargetStatus, status
 
-_RUN_STYLES = {"succeeded": "green", "failed": "bold red", "running": "yellow"}
+_RUN_STYLES = {"succeeded": "green", "running": "yellow"}  # any other has ended badly
 
 
 def run(output: Output) -> ExitCode:
-    """Show one snapshot. Fails when something needs a look: a failed run, open breaks, refused or doubtful messages."""
+    """Show one snapshot. Fails when something needs a look: a failed run, open breaks, refused dossiers."""
     with Context.from_env() as context:
         found = status(context, now())
     if output.as_json:
@@ -38,9 +38,7 @@ def _is_troubled_source(source: SourceStatus) -> bool:
 
 def _is_troubled_target(target: TargetStatus) -> bool:
     last = target.last_reconciliation
-    return bool(target.open_breaks or target.rejected or target.doubtful) or (
-        last is not None and last.status == "failed"
-    )
+    return bool(target.open_breaks or target.rejected) or (last is not None and last.status == "failed")
 
 
 def _print(output: Output, found: Status) -> None:
@@ -48,7 +46,7 @@ def _print(output: Output, found: Status) -> None:
     output.out.print(
         output.table(
             "Pulls",
-            ("System", "Dossiers", "Fetched", "New", "Changed", "Unchanged", "Stale", "Quarantined", "Run", "Ended"),
+            ("System", "Dossiers", "Fetched", "New", "Changed", "Unchanged", "Stale", "Quarantined", "Ended"),
             [_source(texts, source) for source in found.sources],
         )
     )
@@ -89,7 +87,7 @@ def _print(output: Output, found: Status) -> None:
 def _source(texts: Texts, source: SourceStatus) -> tuple[object, ...]:
     last = source.last_run
     if last is None:
-        return (source.system, source.dossiers, 0, 0, 0, 0, 0, source.open_quarantine, texts("never"), "")
+        return (source.system, source.dossiers, 0, 0, 0, 0, 0, source.open_quarantine, texts("never"))
     return (
         source.system,
         source.dossiers,
@@ -99,8 +97,7 @@ def _source(texts: Texts, source: SourceStatus) -> tuple[object, ...]:
         last.unchanged,
         last.stale,
         last.quarantined,
-        Text(texts(last.status), style=_RUN_STYLES.get(last.status, "")),
-        _moment(last.finished_at),
+        _ended(texts, last.status, last.finished_at),
     )
 
 
@@ -118,12 +115,16 @@ def _target(texts: Texts, target: TargetStatus) -> tuple[object, ...]:
         last.in_flight,
         breaks_in_words(texts, last.breaks),
         still_open,
-        _moment(last.finished_at),
+        _ended(texts, last.status, last.finished_at),
     )
 
 
-def _moment(moment: datetime | None) -> str:
-    if moment is None:
-        return ""
+def _ended(texts: Texts, state: str, moment: datetime | None) -> Text:
+    """When a run ended; how, where it did not end well."""
+    word = "" if state == "succeeded" else texts(state)
+    return Text(f"{word} {_moment(moment) if moment else ''}".strip(), style=_RUN_STYLES.get(state, "bold red"))
+
+
+def _moment(moment: datetime) -> str:
     local = moment.astimezone(VN)
     return f"{local:%H:%M:%S}" if local.date() == now().astimezone(VN).date() else f"{local:%d/%m/%Y %H:%M}"

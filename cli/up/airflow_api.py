@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -72,6 +72,16 @@ class AirflowApi:
         """DAG files that could not be read: file -> the last line of the reason."""
         rows = self._all("/api/v2/importErrors", "import_errors")
         return {row["filename"]: row["stack_trace"].strip().rsplit("\n", 1)[-1] for row in rows}
+
+    def ensure_pools(self, pools: Mapping[str, int]) -> None:
+        """Make these pools, or give them this size. A task whose pool is missing would wait for ever."""
+        known = {pool["name"] for pool in self._all("/api/v2/pools", "pools")}
+        for name, slots in pools.items():
+            if name in known:
+                self._call("PATCH", f"/api/v2/pools/{name}", params={"update_mask": "slots"}, json={"slots": slots})
+            else:
+                body = {"name": name, "slots": slots, "description": "hosync"}
+                self._call("POST", "/api/v2/pools", json=body, accept=(HTTPStatus.CONFLICT,))
 
     def unpause(self, dag_ids: Iterable[str]) -> None:
         """Let these DAGs run."""

@@ -28,6 +28,7 @@ _DAGS_LIMIT_S = 120.0
 _LOOK_EVERY_S = 1.0
 _WAKING_S = 8.0  # so long may Airflow take to begin the run of a DAG that was just woken
 _QUIET_S = 10.0  # so long must nothing happen before we start what nothing else starts
+_LONGEST_QUIET_S = 40.0
 _INTERRUPTED = 130
 
 
@@ -72,6 +73,7 @@ class _Session:
         api.sign_in()
         with Watch.opened(api) as watch, self._screen.live():
             self._await_dags(api, watch.dag_ids)
+            api.ensure_pools({entry.pool: entry.slots for entry in load_catalog()})
             began_at = datetime.now(UTC)
             watch.begin(began_at, self._begin_pulls(api, watch.systems, began_at))
             self._screen.note(texts("Everything is ready after {seconds:.0f} s.", seconds=self._machine.age_s))
@@ -79,6 +81,8 @@ class _Session:
             problem, picture = self._until_done(api, watch)
         self._output.out.print(pictures.summary(texts, picture))
         self._output.out.print(pictures.where_to_look(texts, running))
+        for remark in course.worth_knowing(picture):
+            self._output.out.print(texts(remark.text, **remark.values), style="yellow")
         problem = problem or self._disagreement(picture)
         if problem and self._options.once:
             raise problem
@@ -134,7 +138,7 @@ class _Session:
         return {pulls[dag_id]: run_id for dag_id, run_id in begun.items()}
 
     def _until_done(self, api: AirflowApi, watch: Watch) -> tuple[UpError | None, Picture]:
-        quiet_since = time.monotonic()
+        quiet_since, patience_s = time.monotonic(), _QUIET_S
         before: list[str] = []
         while True:
             picture = watch.look()
@@ -152,10 +156,11 @@ class _Session:
             wanted = course.nudges(picture)
             if wanted != before:
                 before, quiet_since = wanted, time.monotonic()
-            elif wanted and time.monotonic() - quiet_since > _QUIET_S:
+            elif wanted and time.monotonic() - quiet_since > patience_s:
                 for dag_id in wanted:
                     api.trigger(dag_id)
-                before = []
+                # It may have to wait for something, such as the lease of a worker that died: ask ever more seldom.
+                before, patience_s = [], min(2 * patience_s, _LONGEST_QUIET_S)
             self._pause(_LOOK_EVERY_S)
 
     def _pull_failed(self, picture: Picture) -> UpError:

@@ -148,14 +148,24 @@ def wrong(picture: Picture) -> list[Remark]:
         if not pull.is_balanced
     ]
     for target in picture.targets:
-        for text, number in (
-            ("{target}: {number} open breaks", target.open_breaks),
-            ("{target}: {number} dossiers refused for good", target.refused),
-            ("{target}: {number} messages given up in doubt", target.given_up),
-        ):
-            if number:
-                remarks.append(Remark(text, {"target": target.target, "number": number}))
+        if target.open_breaks:
+            remarks.append(Remark("{target}: {number} open breaks", _number(target, target.open_breaks)))
+        if target.refused:
+            remarks.append(Remark("{target}: {number} dossiers refused for good", _number(target, target.refused)))
     return remarks
+
+
+def worth_knowing(picture: Picture) -> list[Remark]:
+    """What is as it must be, and yet a person should have heard of it."""
+    return [
+        Remark("{target}: {number} messages given up in doubt", _number(target, target.given_up))
+        for target in picture.targets
+        if target.given_up
+    ]
+
+
+def _number(target: Delivered, number: int) -> Mapping[str, object]:
+    return {"target": target.target, "number": number}
 
 
 def nudges(picture: Picture) -> list[str]:

@@ -139,7 +139,6 @@ def _task(task: Any) -> dict[str, Any]:
         "timeout_s": task.execution_timeout.total_seconds() if task.execution_timeout else None,
         "outlets": [asset.name for asset in task.outlets],
         "downstream": sorted(task.downstream_task_ids),
-        "at_once": task.max_active_tis_per_dag,
         "policy": policy.serialize() if policy else None,
         "label": partial.get("map_index_template") if partial else task.map_index_template,
     }

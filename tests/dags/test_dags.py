@@ -133,8 +133,21 @@ def test_windows_are_mapped_named_and_never_crowd_a_source(dags: Dags, catalog: 
     for entry in catalog.sources:
         task = dags[f"pull_{entry.system}"]["tasks"]["pull"]
         assert task["mapped"]
-        assert task["at_once"] == 2
         assert "label" in task["label"]
+
+
+def test_what_talks_to_a_system_waits_for_a_place_in_its_pool(dags: Dags, catalog: Catalog) -> None:
+    tasks = {"pull": "pull", "push": "deliver", "reconcile": "reconcile"}
+    for entry in catalog:
+        for kind in ("pull",) if entry in catalog.sources else ("push", "reconcile"):
+            assert (
+                dags[f"{kind}_{entry.system}"]["tasks"][tasks[kind]]["pool"] == entry.pool == f"hosync_{entry.system}"
+            )
+
+
+def test_a_push_is_shared_by_as_many_workers_as_the_catalog_says(dags: Dags, catalog: Catalog) -> None:
+    for entry in catalog.targets:
+        assert dags[f"push_{entry.system}"]["tasks"]["deliver"]["mapped"]
 
 
 def test_a_task_is_tried_again_only_when_that_can_help(facts: dict[str, Any]) -> None:

@@ -179,6 +179,14 @@ def test_p4_a_change_or_an_answer_after_the_cut_off_is_in_flight(settled: World)
     assert reconcile(settled, rows)[0] == told(5, 5, 4, stale_at_target=1)
 
 
+def test_p4_an_older_change_that_was_sent_after_the_cut_off_is_in_flight_too(world: World) -> None:
+    world.store(dossier(code(0)))
+    cut_off = datetime.now(UTC)
+    world.deliver()
+    assert reconcile(world, [], as_of=cut_off)[0] == told(1, 0, 0, in_flight=1)
+    assert reconcile(world, [])[0] == told(1, 0, 0, missing_at_target=1)
+
+
 def test_the_same_dossier_in_both_written_forms_of_its_code_is_one(world: World) -> None:
     world.store(dossier("H12.12-250812-0001"))
     world.deliver()

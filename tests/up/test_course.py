@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.up.airflow_api import DagRun, RunState
-from cli.up.course import Compared, Delivered, Picture, Pulled, missing, nudges, wrong
+from cli.up.course import Compared, Delivered, Picture, Pulled, missing, nudges, worth_knowing, wrong
 
 BEGAN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
@@ -108,9 +108,16 @@ def test_a_failed_run_is_named_beside_what_is_missing() -> None:
     assert {"dag": "push_npsp", "state": "failed"} in [remark.values for remark in remarks]
 
 
-@pytest.mark.parametrize("trouble", [{"open_breaks": 2}, {"refused": 2}, {"given_up": 2}])
+@pytest.mark.parametrize("trouble", [{"open_breaks": 2}, {"refused": 2}])
 def test_what_is_settled_but_not_well_is_wrong(trouble: dict[str, int]) -> None:
     [remark] = wrong(_picture(target=trouble))
+    assert remark.values == {"target": "npsp", "number": 2}
+
+
+def test_messages_given_up_in_doubt_are_told_but_not_wrong() -> None:
+    picture = _picture(target={"given_up": 2})
+    assert wrong(picture) == []
+    [remark] = worth_knowing(picture)
     assert remark.values == {"target": "npsp", "number": 2}
 
 
