@@ -7,6 +7,7 @@ from uuid import UUID
 import zstandard
 from sqlalchemy import Engine, text
 
+from ledger.engine import reading
 from ledger.sealing import Sealer
 
 # Level 3 gives eight tenths of the best ratio on JSON and XML at several hundred MB/s.
@@ -37,7 +38,7 @@ def pack(raw: bytes, sealer: Sealer) -> bytes:
 
 def read_page(engine: Engine, sealer: Sealer, run_id: UUID, number: int) -> ArchivedPage | None:
     """The bytes of one stored page; ``None`` when its month has been dropped or it never was."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         row = connection.execute(_READ_PAGE, {"run_id": run_id, "number": number}).one_or_none()
     if row is None:
         return None

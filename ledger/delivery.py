@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import Engine, text
 
 from ledger import delivery_sql
-from ledger.engine import Cursor, transaction
+from ledger.engine import Cursor, reading, transaction
 from ledger.feed import expand_feed as expand_feed
 from ledger.rows import open_step_personal
 from ledger.sealing import Sealer
@@ -116,7 +116,7 @@ def release(engine: Engine, target: str, owner: UUID) -> int:
 
 def backlog(engine: Engine, target: str) -> Backlog:
     """What waits for ``target``."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         row = connection.execute(text(delivery_sql.BACKLOG), {"target": target}).one()
     return Backlog(**row._mapping)
 

@@ -65,9 +65,22 @@ def transaction(engine: Engine) -> Iterator[Cursor]:
     Raises ``LedgerUnavailable`` when the server cannot be reached or the connection breaks. After a break during
     COMMIT nobody knows whether the transaction got in; every use here may simply be repeated.
     """
+    with loss_explained(), engine.begin() as connection, cursor_of(connection) as cursor:
+        yield cursor
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection for queries, all on one snapshot. Raises ``LedgerUnavailable``."""
+    with loss_explained(), engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        yield connection
+
+
+@contextmanager
+def loss_explained() -> Iterator[None]:
+    """Turn the loss of the server, wherever it shows, into ``LedgerUnavailable``; other errors pass."""
     try:
-        with engine.begin() as connection, cursor_of(connection) as cursor:
-            yield cursor
+        yield
     except (OperationalError, psycopg.OperationalError) as error:
         lost = error if isinstance(error, psycopg.OperationalError) else error.orig
         if isinstance(lost, psycopg.OperationalError) and lost.sqlstate in _NOT_A_LOSS:

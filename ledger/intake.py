@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from ledger import intake_sql
 from ledger.archive import pack
-from ledger.engine import Cursor, transaction
+from ledger.engine import Cursor, reading, transaction
 from ledger.errors import (
     LedgerError,
     PageContended,
@@ -69,14 +69,14 @@ def system_lock(engine: Engine, system: str) -> Iterator[None]:
 
 def cursor(engine: Engine, system: str) -> str | None:
     """Where the next incremental pull of this system starts; ``None`` before the first."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         value: str | None = connection.execute(text(intake_sql.READ_CURSOR), {"system": system}).scalar()
     return value
 
 
 def open_source_ids(engine: Engine, system: str) -> list[str]:
     """The system's own ids of its dossiers that are not at their end, sorted."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         return list(connection.execute(text(intake_sql.OPEN_SOURCE_IDS), {"system": system}).scalars())
 
 

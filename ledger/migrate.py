@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from ledger.engine import loss_explained, reading
 from ledger.errors import SchemaOutOfDate
 from ledger.partitions import ensure_partitions
 
@@ -21,7 +22,7 @@ def upgrade(engine: Engine) -> None:
     A second process that migrates the same database waits for the first and then finds nothing to do.
     """
     config = _config()
-    with engine.begin() as connection:
+    with loss_explained(), engine.begin() as connection:
         connection.execute(_LOCK)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -30,13 +31,13 @@ def upgrade(engine: Engine) -> None:
 
 def is_current(engine: Engine) -> bool:
     """Whether the database has exactly the tables of this program."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         return _found(connection) == _expected()
 
 
 def require_current(engine: Engine) -> None:
     """Raise ``SchemaOutOfDate`` unless ``is_current``."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         found = _found(connection)
     if found != _expected():
         raise SchemaOutOfDate(found, _expected())

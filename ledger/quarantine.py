@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine, text
 
 from ledger import intake_sql
-from ledger.engine import Cursor
+from ledger.engine import Cursor, loss_explained, reading
 from ledger.judging import Verdict
 from ledger.reading import Reading, canonical_json
 from ledger.sealing import Sealer
@@ -111,7 +111,7 @@ _DISMISS = text("""
 
 def set_aside(engine: Engine, sealer: Sealer, system: str, *, limit: int, after: int = 0) -> list[SetAside]:
     """The open records of a system in order of their id, from the one behind ``after``."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         rows = connection.execute(_OPEN, {"system": system, "after": after, "limit": limit}).all()
     return [
         SetAside(
@@ -126,6 +126,6 @@ def set_aside(engine: Engine, sealer: Sealer, system: str, *, limit: int, after:
 
 def dismiss(engine: Engine, quarantine_id: int, *, reason: str) -> bool:
     """Close an open row for good, with a person's reason; False when it was not open."""
-    with engine.begin() as connection:
+    with loss_explained(), engine.begin() as connection:
         parameters = {"quarantine_id": quarantine_id, "reason": reason}
         return bool(connection.execute(_DISMISS, parameters).scalar())

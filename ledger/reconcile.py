@@ -17,6 +17,7 @@ import psycopg
 from sqlalchemy import Engine, text
 
 from ledger import reconcile_sql
+from ledger.engine import loss_explained, reading
 from ledger.locks import session_lock
 from ledger.types import (
     BreakKind,
@@ -163,7 +164,7 @@ def open_reconcile(
     ``as_of``: when the target began to answer. What changed or was sent after ``as_of - grace_s`` is in flight. A run
     that ends by an exception, or is never finished, is marked as failed: it is never "no breaks".
     """
-    with session_lock(engine, "reconciliation of", target) as connection:
+    with loss_explained(), session_lock(engine, "reconciliation of", target) as connection:
         raw = connection.connection.driver_connection
         assert isinstance(raw, psycopg.Connection)
         run = Reconciliation(raw, target=target, method=method, as_of=as_of, grace_s=grace_s)
@@ -190,28 +191,28 @@ def record_count_breaks(reconciliation: Reconciliation, rows: Sequence[CountRow]
 
 def due_for_lookup(engine: Engine, target: str, limit: int) -> list[str]:
     """Codes to ask the target about: changed since verified, then never verified, then verified longest ago."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         parameters = {"target": target, "limit": limit}
         return list(connection.execute(text(reconcile_sql.DUE_FOR_LOOKUP), parameters).scalars())
 
 
 def step_totals(engine: Engine, target: str) -> dict[int, StepTotals]:
     """How many numbered steps per national state the target must have, may have, or will never tell."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         rows = connection.execute(text(reconcile_sql.STEP_TOTALS), {"target": target}).all()
     return {row.state: StepTotals(settled=row.settled, in_flight=row.in_flight, doubtful=row.doubtful) for row in rows}
 
 
 def dossier_totals(engine: Engine, target: str) -> StepTotals:
     """How many dossiers the target must know by their steps, may know, or may have been told of in doubt."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         row = connection.execute(text(reconcile_sql.DOSSIER_TOTALS), {"target": target}).one()
     return StepTotals(settled=row.settled, in_flight=row.in_flight, doubtful=row.doubtful)
 
 
 def open_breaks(engine: Engine, target: str | None) -> list[BreakRow]:
     """Breaks that are not closed, oldest first; of all targets when ``target`` is None."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         rows = connection.execute(text(reconcile_sql.OPEN_BREAKS), {"target": target}).mappings()
         return [
             BreakRow(**{**row, "kind": BreakKind(row["kind"]), "status": BreakStatus(row["status"])}) for row in rows

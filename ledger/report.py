@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine, RowMapping, text
 
 from ledger import report_sql
+from ledger.engine import reading
 from ledger.types import PullMode, Scope
 
 
@@ -153,7 +154,7 @@ class IllegalJumpRow:
 
 def overview(engine: Engine) -> Overview:
     """All systems that were ever pulled and all targets that were ever fed, on one snapshot."""
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+    with reading(engine) as connection:
         runs = {row["system"]: _pull_run(row) for row in connection.execute(text(report_sql.LAST_PULL_RUNS)).mappings()}
         reconciled = {
             row["target"]: _reconcile_run(row)
@@ -171,14 +172,14 @@ def overview(engine: Engine) -> Overview:
 
 def pull_runs(engine: Engine, limit: int, *, system: str | None = None) -> list[PullRunRow]:
     """The newest pulls first; of one system, or of all."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         parameters = {"limit": limit, "system": system}
         return [_pull_run(row) for row in connection.execute(text(report_sql.PULL_RUNS), parameters).mappings()]
 
 
 def reconcile_runs(engine: Engine, limit: int, *, target: str | None = None) -> list[ReconcileRunRow]:
     """The newest reconciliations first; of one target, or of all."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         parameters = {"limit": limit, "target": target}
         rows = connection.execute(text(report_sql.RECONCILE_RUNS), parameters).mappings()
         return [_reconcile_run(row) for row in rows]
@@ -186,7 +187,7 @@ def reconcile_runs(engine: Engine, limit: int, *, target: str | None = None) -> 
 
 def quarantine(engine: Engine, system: str | None, limit: int, *, only_open: bool = True) -> list[QuarantineRow]:
     """Records set aside, last seen first; of one system, or of all."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         parameters = {"system": system, "limit": limit, "only_open": only_open}
         rows = connection.execute(text(report_sql.QUARANTINE), parameters).mappings()
         return [QuarantineRow(**row) for row in rows]
@@ -194,14 +195,14 @@ def quarantine(engine: Engine, system: str | None, limit: int, *, only_open: boo
 
 def dead_deliveries(engine: Engine, target: str | None, limit: int) -> list[DeadRow]:
     """Dossiers that a target refused for good and that no newer version has revived."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         rows = connection.execute(text(report_sql.DEAD_DELIVERIES), {"target": target, "limit": limit}).mappings()
         return [DeadRow(**row) for row in rows]
 
 
 def illegal_jumps(engine: Engine, limit: int) -> list[IllegalJumpRow]:
     """The newest transitions that sources reported against the rules."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         rows = connection.execute(text(report_sql.ILLEGAL_JUMPS), {"limit": limit}).mappings()
         return [IllegalJumpRow(**row) for row in rows]
 

@@ -75,17 +75,15 @@ class Airflow:
 
         An Airflow that does not know our password is not ours: somebody else's answers at the port.
         """
+        sign_in = {"username": "admin", "password": self.password}
         try:
             with requests.Session() as session:
                 session.trust_env = False  # a proxy of the shell has no business here
+                session.post(f"{self.url}/auth/token", json=sign_in, timeout=_HEALTH_TIMEOUT_S).raise_for_status()
                 states = session.get(f"{self.url}/api/v2/monitor/health", timeout=_HEALTH_TIMEOUT_S).json()
-                missing = [n for n, key in _HEALTH_NAMES.items() if (states.get(key) or {}).get("status") != "healthy"]
-                if not missing:
-                    sign_in = {"username": "admin", "password": self.password}
-                    session.post(f"{self.url}/auth/token", json=sign_in, timeout=_HEALTH_TIMEOUT_S).raise_for_status()
         except (requests.RequestException, ValueError):
             return list(_PROCESSES)
-        return missing
+        return [name for name, key in _HEALTH_NAMES.items() if (states.get(key) or {}).get("status") != "healthy"]
 
     def _command(
         self,

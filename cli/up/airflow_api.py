@@ -77,11 +77,11 @@ class AirflowApi:
         """Make these pools, or give them this size. A task whose pool is missing would wait for ever."""
         known = {pool["name"] for pool in self._all("/api/v2/pools", "pools")}
         for name, slots in pools.items():
+            size = {"slots": slots, "description": "hosync", "include_deferred": False}
             if name in known:
-                self._call("PATCH", f"/api/v2/pools/{name}", params={"update_mask": "slots"}, json={"slots": slots})
+                self._call("PATCH", f"/api/v2/pools/{name}", json={"pool": name, **size})
             else:
-                body = {"name": name, "slots": slots, "description": "hosync"}
-                self._call("POST", "/api/v2/pools", json=body, accept=(HTTPStatus.CONFLICT,))
+                self._call("POST", "/api/v2/pools", json={"name": name, **size}, accept=(HTTPStatus.CONFLICT,))
 
     def unpause(self, dag_ids: Iterable[str]) -> None:
         """Let these DAGs run."""

@@ -22,7 +22,7 @@ from cli.up.screen import Screen, Stage
 from cli.up.signals import StopSignals
 
 _HEALTH_LIMIT_S = 240.0
-_POLL_S = 0.1
+_POLL_S = 0.2
 _PORT_ATTEMPTS = 3
 _TITLES = {"postgres": "PostgreSQL", "province": "Simulated province"}
 
@@ -192,10 +192,13 @@ class Machine:
             for name in airflow.NAMES:
                 if name not in missing:
                     self._screen.set(name, Stage.READY)
-            dead = self._children.dead()
-            if dead and dead.name == "api-server" and not ports.is_free(work.port):
-                return False
-            self.tick()
+            try:
+                self.tick()
+            except ComponentDied:
+                dead = self._children.dead()
+                if dead and dead.name == "api-server" and not ports.is_free(work.port):
+                    return False
+                raise
             if time.monotonic() > deadline:
                 raise self._too_slow(missing)
             time.sleep(_POLL_S)

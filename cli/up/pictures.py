@@ -90,8 +90,8 @@ def _pulls(texts: Texts, picture: Picture, rates: Mapping[str, float]) -> Table:
 def _targets(texts: Texts, picture: Picture) -> Table:
     rows = []
     for target in picture.targets:
-        colour = "green" if target.is_compared(picture.since) and not target.unsettled else "yellow"
-        state = Text(_compared_in_words(texts, target, picture), style=colour)
+        words = _compared_in_words(texts, target, picture)
+        state = Text(words, style="green" if target.is_compared(picture.since) and not target.unsettled else "yellow")
         numbers = (target.delivered, target.due, target.sending, target.in_doubt, target.refused)
         rows.append((target.target, *numbers, state))
     headings = ("Target", "Delivered", "Due", "Being sent", "In doubt", "Refused", "Reconciliation")
@@ -99,6 +99,9 @@ def _targets(texts: Texts, picture: Picture) -> Table:
 
 
 def _compared_in_words(texts: Texts, target: Delivered, picture: Picture) -> str:
+    failed = target.push if target.unsettled else target.reconcile
+    if failed and failed.state is RunState.FAILED:
+        return texts("{dag}: {state}", dag=failed.dag_id, state=texts(failed.state.value))
     if target.reconcile and target.reconcile.state is RunState.RUNNING:
         return texts("running")
     if target.is_compared(picture.since) and target.compared:

@@ -13,7 +13,7 @@ from cli.up.airflow_api import AirflowApi, DagRun, RunState
 from cli.up.course import Compared, Delivered, Picture, Pulled
 from ledger.report import pull_runs
 from sync.context import Context
-from sync.status import ReconcileNumbers, TargetStatus, status
+from sync.status import ReconcileNumbers, Status, TargetStatus, status
 
 _COUNTS = ("fetched", "new", "changed", "unchanged", "stale", "quarantined")
 _SUCCEEDED = "succeeded"
@@ -66,9 +66,7 @@ class Watch:
         pulls = [self._pulled(system, runs) for system in self.systems]
         for pull in pulls:
             self._fetched.setdefault(pull.system, deque()).append((time.monotonic(), pull.counts["fetched"]))
-        return Picture(
-            began_at=self._began_at, pulls=pulls, targets=[_delivered(target, runs) for target in seen.targets]
-        )
+        return picture_of(seen, runs, began_at=self._began_at, pulls=pulls)
 
     def rates(self) -> dict[str, float]:
         """Records per second of each source, over the last seconds."""
@@ -93,11 +91,19 @@ class Watch:
         )
 
 
-def _delivered(seen: TargetStatus, runs: Sequence[DagRun]) -> Delivered:
+def picture_of(seen: Status, runs: Sequence[DagRun], *, began_at: datetime, pulls: Sequence[Pulled]) -> Picture:
+    """The ledger's status and Airflow's runs as one picture."""
+    known = sum(source.dossiers for source in seen.sources)
+    return Picture(began_at=began_at, pulls=pulls, targets=[_delivered(target, runs, known) for target in seen.targets])
+
+
+def _delivered(seen: TargetStatus, runs: Sequence[DagRun], known: int) -> Delivered:
+    # The ledger has nothing to say of a target before its first push has looked at the feed: all is still due then.
+    was_fed = seen.dossiers or seen.not_yet_expanded
     return Delivered(
         target=seen.target,
         delivered=seen.settled,
-        due=seen.due + seen.not_yet_expanded,
+        due=seen.due + seen.not_yet_expanded if was_fed else known,
         sending=seen.in_work,
         in_doubt=seen.in_doubt,
         refused=seen.rejected,

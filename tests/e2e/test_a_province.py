@@ -109,6 +109,15 @@ def test_the_commands_of_the_tutorial_work_beside_the_running_system(system: Run
     assert system.target("province")["open_breaks"] == {}
 
 
+def test_no_log_of_any_part_names_a_person(system: RunningSystem) -> None:
+    people = {each["body"]["ChuHoSo"] for each in system.lines("npsp", "dossiers") if each["body"].get("ChuHoSo")}
+    assert len(people) > 100
+    personal = re.compile("|".join([r"\b000099\d{6}\b", r"\b0900\d{6}\b", *map(re.escape, people)]))
+    logs = [*(system.home / "logs").rglob("*.log"), *(system.home / "airflow").rglob("*.log"), system.log]
+    assert len(logs) > 10
+    assert [log.name for log in logs if personal.search(log.read_text(errors="replace"))] == []
+
+
 def test_ctrl_c_stops_everything_that_was_started(system: RunningSystem) -> None:
     started = [child.pid for child in psutil.Process(system.process.pid).children(recursive=True)]
     assert len(started) > 8

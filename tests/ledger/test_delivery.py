@@ -107,7 +107,12 @@ def test_corrections_come_before_everything_else(world: World) -> None:
     world.store(*(dossier(f"H12.1-{number:04}") for number in range(5)))
     world.feed()
     world.execute("UPDATE delivery SET priority = 0 WHERE dossier_id = (SELECT max(id) FROM dossier)")
-    assert [each.code for each in world.claim(limit=2)] == ["H12.1-0004", "H12.1-0000"]
+    urgent, normal = world.claim(limit=2)
+    assert (urgent.code, normal.code) == ("H12.1-0004", "H12.1-0000")
+    world.settle(urgent, Settled.ACCEPTED, hold=True)
+    assert world.delivery(urgent.code).priority == 0
+    world.settle(urgent, Settled.ACCEPTED, phase=Phase.STEP)
+    assert world.delivery(urgent.code).priority == world.delivery(normal.code).priority, "urgent once, not for ever"
 
 
 # --- settling ---------------------------------------------------------------------------------------------------

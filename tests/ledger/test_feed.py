@@ -16,7 +16,7 @@ def test_p1_a_change_that_commits_late_is_not_skipped(world: World) -> None:
     world.store(dossier("H12.1-0001"), dossier("H12.1-0002"))
     world.feed()
     slow = world.page(dossier("H12.1-0001", hours=1, state=5))
-    with world.engine.connect() as holder, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, world.engine.connect() as holder:
         # The slow page has its number and its changes, and waits with its last statement.
         holder.exec_driver_sql("SELECT 1 FROM pull_run FOR UPDATE")
         storing = pool.submit(store_page, world.engine, world.sealer, slow)
@@ -33,7 +33,7 @@ def test_p1_a_change_that_commits_late_is_not_skipped(world: World) -> None:
 
 
 def test_a_page_that_is_being_stored_is_waited_for(world: World) -> None:
-    with world.engine.connect() as page, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, world.engine.connect() as page:
         page.exec_driver_sql(ANNOUNCE_CHANGES)
         page.exec_driver_sql("SELECT pg_current_xact_id()")
         world.store(dossier("H12.1-0001"))

@@ -247,6 +247,14 @@ def test_overtaken_records_of_one_page_still_give_their_steps() -> None:
     assert [step.state for step in memory.numbered()] == [2, 4, 9]
 
 
+def test_a_step_that_only_an_overtaken_record_tells_is_not_sent_when_it_lies_behind_the_newest() -> None:
+    memory = Memory()
+    corrected = dossier(state=4, hours=1, steps=[{"at": at(1), "state": 2}, {"at": at(9), "state": 8}])
+    memory.page(dossier(state=9, hours=3), corrected)
+    assert [step.state for step in memory.numbered()] == [2, 9]
+    assert [step.state for step in memory.steps if step.step_no is None] == [8]
+
+
 def test_a_late_step_gets_its_number_when_the_newer_record_repeats_it() -> None:
     memory = Memory()
     memory.page(dossier(state=4, hours=5, state_at=at(1)))

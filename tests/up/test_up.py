@@ -99,7 +99,13 @@ class Up:
 
 
 def _alive(processes: list[psutil.Process]) -> list[str]:
-    return [p.name() for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    def name(process: psutil.Process) -> str | None:
+        try:
+            return None if process.status() == psutil.STATUS_ZOMBIE or not process.is_running() else process.name()
+        except psutil.NoSuchProcess:
+            return None
+
+    return [found for process in processes if (found := name(process))]
 
 
 @pytest.fixture
