@@ -104,6 +104,7 @@ def status(context: Context, now: datetime) -> Status:
     """The whole catalog, those that never ran included."""
     seen = report.overview(context.engine)
     systems = {row.system: row for row in seen.systems}
+    pulled = sum(row.dossiers for row in seen.systems)
     targets = {row.target: row for row in seen.targets}
     breaks: dict[str, dict[str, int]] = {}
     for row in books.open_breaks(context.engine, None):
@@ -113,7 +114,8 @@ def status(context: Context, now: datetime) -> Status:
         at=now,
         sources=tuple(_source(entry, systems.get(entry.system), now) for entry in context.catalog.sources),
         targets=tuple(
-            _target(entry, targets.get(entry.system), breaks.get(entry.system, {})) for entry in context.catalog.targets
+            _target(entry, targets.get(entry.system), breaks.get(entry.system, {}), pulled)
+            for entry in context.catalog.targets
         ),
     )
 
@@ -150,10 +152,12 @@ def _source(entry: SourceEntry, row: report.SystemRow | None, now: datetime) -> 
 _KINDS = ("duplicate", "rejected", "missing_at_target", "unknown_to_us", "stale_at_target", "mismatch")
 
 
-def _target(entry: TargetEntry, row: report.TargetRow | None, open_breaks: Mapping[str, int]) -> TargetStatus:
+def _target(
+    entry: TargetEntry, row: report.TargetRow | None, open_breaks: Mapping[str, int], pulled: int
+) -> TargetStatus:
     titles = {"target": entry.system, "title_vi": entry.title.vi, "title_en": entry.title.en}
-    if row is None:
-        return TargetStatus(**titles)
+    if row is None:  # never fed: everything is still on its way
+        return TargetStatus(**titles, not_yet_expanded=pulled)
     return TargetStatus(
         **titles,
         dossiers=row.dossiers,

@@ -32,6 +32,12 @@ TABLES = (
     "dossier_reading, dossier, quarantine, pull_cursor, page_archive, pull_page, pull_run, ledger_cluster, ledger_key"
 )
 
+# Of this database alone: the server is shared with the tests of other workers.
+ADVISORY_LOCKS = (
+    "FROM pg_locks WHERE locktype = 'advisory' "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
 
 def at(hours: float) -> datetime:
     """A time of the small world: ``hours`` after its beginning."""

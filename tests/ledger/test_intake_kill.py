@@ -15,7 +15,6 @@ from ledger.sealing import Sealer
 from ledger.types import PageCounts, PageIntake
 
 FORK = multiprocessing.get_context("fork")
-APPLICATION = "hosync"
 
 # What the child waits for, in the order in which store_page comes to it: nearly every statement it makes.
 POINTS = (
@@ -38,13 +37,16 @@ def _store(url: str, key: bytes, page: PageIntake) -> None:
     os._exit(0)
 
 
-def _wait_for(database: psycopg.Connection, question: str) -> int:
-    for _ in range(400):
-        row = database.execute(question, [APPLICATION]).fetchone()
+def _blocked_backend(watcher: psycopg.Connection) -> int:
+    """The server process of the child, once it waits for the holder's lock."""
+    while True:
+        row = watcher.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hosync' "
+            "AND wait_event_type = 'Lock'"
+        ).fetchone()
         if row:
             return int(row[0])
         time.sleep(0.01)
-    raise AssertionError("the child never came to this point")
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -65,9 +67,7 @@ def test_p1_a_killed_page_leaves_nothing_and_is_stored_whole_the_next_time(
         child = FORK.Process(target=_store, args=(database_url, data_key, page))
         child.start()
         assert child.pid is not None
-        backend = _wait_for(
-            watcher, "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
-        )
+        backend = _blocked_backend(watcher)
         os.kill(child.pid, signal.SIGKILL)
         child.join()
         holder.rollback()

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledger_world import World, at, dossier
+from ledger_world import ADVISORY_LOCKS, World, at, dossier
 from sqlalchemy.exc import IntegrityError
 
-from ledger.errors import AlreadyRunning
+from ledger.errors import AlreadyRunning, LedgerUnavailable
 from ledger.reconcile import (
     due_for_lookup,
     held_fields,
@@ -399,6 +399,20 @@ def test_a_run_that_did_not_end_well_is_never_without_breaks(settled: World) -> 
         ("failed", "ended without being finished"),
     ]
     assert reconcile(settled, [held(n) for n in range(5)])[0].matched == 5, "nothing of the cut listing is left"
+
+
+def test_a_run_whose_session_broke_says_so_and_is_marked_by_the_next(settled: World) -> None:
+    def broken() -> Iterable[HeldRow]:
+        yield held(0)
+        settled.value(f"SELECT count(pg_terminate_backend(pid)) {ADVISORY_LOCKS}")
+        while settled.value(f"SELECT count(*) {ADVISORY_LOCKS}"):
+            pass
+
+    with pytest.raises(LedgerUnavailable):
+        reconcile(settled, broken())
+    assert reconcile(settled, [held(n) for n in range(5)])[0].matched == 5
+    rows = settled.rows("SELECT status FROM reconcile_run ORDER BY seq")
+    assert [row.status for row in rows] == ["interrupted", "succeeded"]
 
 
 def test_p5_one_reconciliation_per_target(settled: World) -> None:
