@@ -130,7 +130,7 @@ class _LocalTransport(Transport):
     """Serves the contract's own folder and refuses everything else, whatever a contract imports."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # zeep has no types
         self._folder = folder.resolve()
 
     def load(self, url: str) -> bytes:

@@ -58,7 +58,7 @@ def entries(name: str) -> dict[str, Any]:
     model, canonical = _KINDS[name]
     document = yamllines.read(path_of(name))
     try:
-        rows = TypeAdapter(dict[str, model]).validate_python(document.data, strict=True)  # type: ignore[valid-type]
+        rows = TypeAdapter(dict[str, model]).validate_python(document.data, strict=True)  # type: ignore[valid-type]  # made above
     except ValidationError as error:
         raise MappingFileError(
             [document.issue(tuple(found["loc"]), found["msg"]) for found in error.errors()]

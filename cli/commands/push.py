@@ -37,6 +37,7 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None) -> ExitCod
                         name,
                         limit=limit,
                         wait_s=_PATIENCE_S,
+                        # The default binds this target's ticker; mypy can't give a lambda's default a type.
                         on_batch=lambda counts, show=ticker.show: show(dict(counts)),  # type: ignore[misc]
                     )
                 )

@@ -20,6 +20,8 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from lxml import etree
+
+# spyne has no types: that is why its imports, and the classes made from its own below, are not checked.
 from spyne import (  # type: ignore[import-untyped]
     Application,
     Array,
