@@ -4,7 +4,7 @@ A *source* yields pages of native records and never judges them. A *target* give
 it was handed, whatever happened on the wire; it never raises for something that concerns single items.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +24,10 @@ class Page:
     """One answer of a source: the bytes as they came, and the native records found in them.
 
     ``cursor`` is the position that is safe once this page is stored; ``None`` means that the cursor stays.
+    ``after_store`` is called once the page is durable, by the thread that stored it: a queue's acknowledgement, a
+    file's way to the archive. It shares no client with the thread that reads. When it raises, the run fails and the
+    same records come again, which does no harm.
+    ``completes`` on the last page of a snapshot: the pages of this pull together are all that the system holds.
     """
 
     number: int
@@ -32,6 +36,8 @@ class Page:
     records: Sequence[Mapping[str, Any]]
     fetched_at: datetime
     cursor: str | None
+    after_store: Callable[[], None] | None = None
+    completes: bool = False
 
 
 class Outcome(StrEnum):

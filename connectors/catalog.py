@@ -26,9 +26,14 @@ CONTRACTS = Path(__file__).parent.parent / "schemas" / "wire"
 # Where the model of a protocol's ``options`` stands; imported only when an entry uses it.
 OPTIONS: Mapping[str, str] = MappingProxyType(
     {
-        SourceProtocol.MAPI: "connectors.catalog_options:MapiOptions",
-        SourceProtocol.IGATE: "connectors.catalog_options:IgateOptions",
-        SourceProtocol.XROAD_SOAP: "connectors.catalog_options:XRoadSoapOptions",
+        SourceProtocol.REST: "connectors.options.rest:RestOptions",
+        SourceProtocol.SOAP: "connectors.options.soap:SoapOptions",
+        SourceProtocol.SOAP_JOBS: "connectors.options.soap:SoapJobsOptions",
+        SourceProtocol.FILES: "connectors.options.files:FilesOptions",
+        SourceProtocol.INBOUND: "connectors.options.inbound:InboundOptions",
+        SourceProtocol.MAPI: "connectors.options.mapi:MapiOptions",
+        SourceProtocol.IGATE: "connectors.options.igate:IgateOptions",
+        SourceProtocol.XROAD_SOAP: "connectors.options.xroad_soap:XRoadSoapOptions",
         TargetProtocol.NPSP: "connectors.targets.options:NpspOptions",
         TargetProtocol.LGSP_DOCUMENT: "connectors.targets.options:LgspDocumentOptions",
         TargetProtocol.EMC: "connectors.targets.options:EmcOptions",

@@ -1,7 +1,7 @@
 """What a catalog entry holds. Start with ``SourceEntry`` and ``TargetEntry`` at the end of the file.
 
 Every key of ``connectors/catalog/<system>.yaml`` is a field here, with its unit, default and meaning; unknown keys are
-errors. What only one protocol needs stands under ``options`` and is typed in ``catalog_options.py`` (sources) or
+errors. What only one protocol needs stands under ``options`` and is typed in ``options/`` (sources) or
 ``targets/options.py`` (targets). This module imports nothing heavy: DAG files read the catalog at every parse.
 """
 
@@ -128,6 +128,11 @@ class Limits(Part):
 class SourceProtocol(StrEnum):
     """How a source speaks."""
 
+    REST = "rest"
+    SOAP = "soap"
+    SOAP_JOBS = "soap-jobs"
+    FILES = "files"
+    INBOUND = "inbound"
     MAPI = "mapi"
     IGATE = "igate"
     XROAD_SOAP = "xroad-soap"
@@ -144,21 +149,48 @@ class TargetProtocol(StrEnum):
 class PullStyle(StrEnum):
     """How a source is asked for what is new.
 
-    ``window``: by date windows over an unchanging date, plus each open dossier by its id;
+    ``changed-since``: a window over the time of the last change;
+    ``window``: by date windows over an unchanging date, plus (``refresh_open``) each open dossier by its id;
     ``newest-first``: pages sorted by last change, newest first, until what is known already;
-    ``changed-since``: a window over the time of the last change.
+    ``open-list``: the system is asked about the dossiers that we hold and that are not at their end, some per call;
+    ``queue``: it hands out messages until each is acknowledged, which happens once the message is stored;
+    ``snapshot``: it always tells everything it holds; what is missing from a whole snapshot has disappeared there;
+    ``inbound``: it calls us; what it said waits in the inbox.
     """
 
+    CHANGED_SINCE = "changed-since"
     WINDOW = "window"
     NEWEST_FIRST = "newest-first"
-    CHANGED_SINCE = "changed-since"
+    OPEN_LIST = "open-list"
+    QUEUE = "queue"
+    SNAPSHOT = "snapshot"
+    INBOUND = "inbound"
 
 
 _STYLES = {
-    SourceProtocol.MAPI: PullStyle.WINDOW,
-    SourceProtocol.IGATE: PullStyle.NEWEST_FIRST,
-    SourceProtocol.XROAD_SOAP: PullStyle.CHANGED_SINCE,
+    SourceProtocol.REST: frozenset(PullStyle) - {PullStyle.INBOUND},
+    SourceProtocol.SOAP: frozenset({PullStyle.CHANGED_SINCE, PullStyle.WINDOW, PullStyle.SNAPSHOT}),
+    SourceProtocol.SOAP_JOBS: frozenset({PullStyle.CHANGED_SINCE, PullStyle.WINDOW}),
+    SourceProtocol.FILES: frozenset({PullStyle.QUEUE, PullStyle.SNAPSHOT}),
+    SourceProtocol.INBOUND: frozenset({PullStyle.INBOUND}),
+    SourceProtocol.MAPI: frozenset({PullStyle.WINDOW}),
+    SourceProtocol.IGATE: frozenset({PullStyle.NEWEST_FIRST}),
+    SourceProtocol.XROAD_SOAP: frozenset({PullStyle.CHANGED_SINCE}),
 }
+
+
+class OpenList(Part):
+    """Which dossiers an ``open-list`` system is asked about: those not at their end ...
+
+    They are named to the system by their dossier code.
+    """
+
+    procedures: tuple[str, ...] = ()
+    """... of these procedures, by national code; of all when empty ..."""
+    home: tuple[str, ...] = ()
+    """... that these systems brought; all other systems when empty."""
+    per_call: int = Field(default=1, ge=1, le=1000)
+    """How many of them one call asks about."""
 
 
 class Pull(Part):
@@ -176,6 +208,8 @@ class Pull(Part):
     """Ask again, one by one, for every dossier that we hold and that is not at its end."""
     start: date
     """The first day ever read: where the very first run begins, and a full load."""
+    open_list: OpenList | None = None
+    """``open-list``: which dossiers are asked about."""
 
 
 class Entry(Part):
@@ -218,13 +252,19 @@ class SourceEntry(Entry):
     protocol: SourceProtocol
     precedence: int = Field(ge=1, le=1000)
     """Who is right when two systems tell different states of one dossier at the same time: the higher one."""
+    cut: tuple[str, ...] = ()
+    """What is cut out of every answer before anything of it is kept, even in the page archive: paths of names with
+    dots between, ``[]`` after the name of a list (``value[].ketQuaXuLy.phieuLLTP``)."""
     pull: Pull
 
     @model_validator(mode="after")
     def _consistent(self) -> "SourceEntry":
-        style = _STYLES[self.protocol]
-        if self.pull.style is not style:
-            raise inconsistent("pull", "style", f"protocol '{self.protocol}' is pulled by style '{style}'")
+        styles = _STYLES[self.protocol]
+        if self.pull.style not in styles:
+            allowed = " or ".join(f"'{style}'" for style in PullStyle if style in styles)
+            raise inconsistent("pull", "style", f"protocol '{self.protocol}' is pulled by style {allowed}")
+        if (self.pull.style is PullStyle.OPEN_LIST) != (self.pull.open_list is not None):
+            raise inconsistent("pull", "open_list", "style 'open-list' needs it, and no other style takes it")
         return self
 
 

@@ -8,6 +8,10 @@ from connectors.catalog_models import SourceEntry, SourceProtocol, TargetEntry, 
 from connectors.connections import ConnectionSettings, resolve
 
 _SOURCES = {
+    SourceProtocol.REST: "connectors.sources.rest:RestSource",
+    SourceProtocol.SOAP: "connectors.sources.soap:SoapSource",
+    SourceProtocol.SOAP_JOBS: "connectors.sources.soap_jobs:SoapJobsSource",
+    SourceProtocol.FILES: "connectors.sources.files:FilesSource",
     SourceProtocol.MAPI: "connectors.sources.mapi:MapiSource",
     SourceProtocol.IGATE: "connectors.sources.igate:IgateSource",
     SourceProtocol.XROAD_SOAP: "connectors.sources.xroad_soap:XRoadSoapSource",

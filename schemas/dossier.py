@@ -120,5 +120,28 @@ class Dossier(_Record):
     results: tuple[ResultPaper, ...] = ()
 
 
+class Progress(_Record):
+    """How far a dossier has come, told by a system that does not say what the dossier is about.
+
+    Such systems work on dossiers that were filed elsewhere; ``code`` is all that binds the two.
+    """
+
+    code: DossierCode
+    source_id: Code
+    state: State
+    native_state: Code | None = None
+    state_at: Moment | None = None
+    changed_at: Moment | None = None
+    due_at: Moment | None = None
+    finished_at: Moment | None = None
+    returned_at: Moment | None = None
+    note: Text | None = None
+    steps: tuple[Step, ...] = ()
+    results: tuple[ResultPaper, ...] = ()
+
+
 DOSSIERS: TypeAdapter[list[Dossier]] = TypeAdapter(list[Dossier], config=ConfigDict(hide_input_in_errors=True))
 """Validates a whole page in one call; an error's first location element is the record's index."""
+
+PROGRESS: TypeAdapter[list[Progress]] = TypeAdapter(list[Progress], config=ConfigDict(hide_input_in_errors=True))
+"""The same for systems that tell only of progress."""

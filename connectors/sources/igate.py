@@ -19,10 +19,10 @@ from connectors import windows
 from connectors.api import CheckResult, Page, Window
 from connectors.auth import Keeper, bearer, oauth2_client_credentials_in_form, oauth2_password, signed_in
 from connectors.catalog_models import SourceEntry
-from connectors.catalog_options import IgateOptions
 from connectors.connections import ConnectionSettings
 from connectors.errors import ContractBroken
 from connectors.http import Answer, HttpClient
+from connectors.options.igate import IgateOptions
 from connectors.paging import LoopGuard, SpringPage, spring_page
 from connectors.retry import RetryPolicy, repeat
 from connectors.sources.checking import Checks

@@ -19,11 +19,11 @@ from typing import Any
 from connectors import windows
 from connectors.api import CheckResult, Page, Window
 from connectors.catalog_models import SourceEntry
-from connectors.catalog_options import MapiOptions
 from connectors.connections import ConnectionSettings
 from connectors.errors import Refused
 from connectors.http import HttpClient
 from connectors.mapi import MapiClient
+from connectors.options.mapi import MapiOptions
 from connectors.retry import RetryPolicy, repeat
 from connectors.sources.checking import Checks
 from schemas.times import VN

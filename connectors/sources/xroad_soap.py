@@ -19,10 +19,10 @@ from connectors import soap, windows, wsdl, xroad
 from connectors.api import CheckResult, Page, Window
 from connectors.catalog import contract_path
 from connectors.catalog_models import SourceEntry
-from connectors.catalog_options import XRoadSoapOptions
 from connectors.connections import ConnectionSettings
 from connectors.errors import BrokenAnswer, ContractBroken, OutcomeUnknown
 from connectors.http import Answer, HttpClient, new_message_id
+from connectors.options.xroad_soap import XRoadSoapOptions
 from connectors.paging import LoopGuard
 from connectors.retry import RetryPolicy, repeat
 from connectors.sources.checking import Checks

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from connectors.catalog_models import Part
-from connectors.catalog_options import UrlPath
+from connectors.options.paths import UrlPath
 
 CodeForm = Literal["long", "short"]
 NationalState = Annotated[int, Field(ge=1, le=10)]

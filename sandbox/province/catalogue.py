@@ -17,11 +17,26 @@ PUBLISHED_ON_TIME = 0.994
 
 
 class System(StrEnum):
-    """The three systems among which the province's dossiers are divided."""
+    """The systems that know of the province's dossiers; what each is for stands in its module under ``systems/``."""
 
     GPLX = "gplx"
     DKKD = "dkkd"
     IGATE = "igate"
+    OPENCPS = "opencps"
+    HOTICH = "hotich"
+    LLTP = "lltp"
+    VBDLIS = "vbdlis"
+    ILIS = "ilis"
+    GTVT = "gtvt"
+    BTXH = "btxh"
+    TANSO = "tanso"
+    BHXH = "bhxh"
+    QLDC = "qldc"
+    GIAODUC = "giaoduc"
+    THUY = "thuy"
+    CONGTHUONG = "congthuong"
+    XAYDUNG = "xaydung"
+    DIENLUC = "dienluc"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +88,7 @@ COMMUNES = tuple(
 DRIVING = Sector(
     field_code="G99-GT02",
     field_name="Giấy phép lái xe",
-    weight=9_600,
+    weight=7_000,
     on_the_spot=0.0,
     agencies=_department(7, "Trung tâm Giấy phép lái xe"),
     system=System.GPLX,
@@ -92,10 +107,11 @@ _INSURANCE = Sector(
     weight=32_000,
     on_the_spot=0.45,
     agencies=_department(30, "Bảo hiểm xã hội"),
+    system=System.BHXH,
 )
 _JUSTICE = Sector(field_code="G99-TP01", field_name="Hộ tịch", weight=2_600, on_the_spot=0.60, agencies=COMMUNES)
 _CERTIFICATION = Sector(
-    field_code="G99-TP02", field_name="Chứng thực", weight=5_000, on_the_spot=0.90, agencies=COMMUNES
+    field_code="G99-TP02", field_name="Chứng thực", weight=4_000, on_the_spot=0.90, agencies=COMMUNES
 )
 _ENVIRONMENT = Sector(
     field_code="G99-MT01",
@@ -103,6 +119,7 @@ _ENVIRONMENT = Sector(
     weight=458,
     on_the_spot=0.05,
     agencies=_department(10, "Sở Nông nghiệp và Môi trường"),
+    system=System.OPENCPS,
 )
 _EDUCATION = Sector(
     field_code="G99-GD01",
@@ -110,31 +127,62 @@ _EDUCATION = Sector(
     weight=26,
     on_the_spot=0.30,
     agencies=_department(5, "Sở Giáo dục và Đào tạo"),
+    system=System.GIAODUC,
+)
+_ENROLMENT = Sector(
+    field_code="G99-GD02",
+    field_name="Tuyển sinh",
+    weight=1_000,
+    on_the_spot=0.0,
+    agencies=_department(5, "Sở Giáo dục và Đào tạo"),
+    system=System.GIAODUC,
 )
 _LAND = Sector(
     field_code="G99-DD01",
     field_name="Đất đai",
-    weight=15_200,
+    weight=8_000,
+    on_the_spot=0.0,
+    agencies=_department(11, "Văn phòng Đăng ký đất đai"),
+    system=System.OPENCPS,
+)
+_LAND_SURVEY = Sector(
+    field_code="G99-DD02",
+    field_name="Đo đạc, bản đồ và thông tin địa lý",
+    weight=7_200,
     on_the_spot=0.0,
     agencies=_department(11, "Văn phòng Đăng ký đất đai"),
 )
-_SOCIAL = Sector(field_code="G99-LD01", field_name="Bảo trợ xã hội", weight=6_300, on_the_spot=0.05, agencies=COMMUNES)
+_SOCIAL = Sector(
+    field_code="G99-LD01",
+    field_name="Bảo trợ xã hội",
+    weight=5_300,
+    on_the_spot=0.05,
+    agencies=COMMUNES,
+    system=System.BTXH,
+)
 _TRANSPORT = Sector(
-    field_code="G99-GT01", field_name="Đường bộ", weight=4_500, on_the_spot=0.15, agencies=_department(6, "Sở Xây dựng")
+    field_code="G99-GT01",
+    field_name="Đường bộ",
+    weight=4_500,
+    on_the_spot=0.15,
+    agencies=_department(6, "Sở Xây dựng"),
+    system=System.GTVT,
 )
 _TRADE = Sector(
     field_code="G99-CT01",
     field_name="Xúc tiến thương mại",
-    weight=3_900,
+    weight=2_900,
     on_the_spot=0.30,
     agencies=_department(4, "Sở Công Thương"),
+    system=System.CONGTHUONG,
 )
 _HEALTH = Sector(
     field_code="G99-YT01",
     field_name="Khám bệnh, chữa bệnh",
-    weight=3_400,
+    weight=2_600,
     on_the_spot=0.02,
     agencies=_department(15, "Sở Y tế"),
+    system=System.OPENCPS,
 )
 _CONSTRUCTION = Sector(
     field_code="G99-XD01",
@@ -142,23 +190,64 @@ _CONSTRUCTION = Sector(
     weight=3_100,
     on_the_spot=0.0,
     agencies=_department(6, "Sở Xây dựng"),
+    system=System.XAYDUNG,
 )
 _HOUSEHOLD_BUSINESS = Sector(
-    field_code="G99-KD02", field_name="Hộ kinh doanh", weight=3_000, on_the_spot=0.15, agencies=COMMUNES
+    field_code="G99-KD02", field_name="Hộ kinh doanh", weight=2_300, on_the_spot=0.15, agencies=COMMUNES
 )
 _AGRICULTURE = Sector(
     field_code="G99-NN01",
     field_name="Thủy sản",
-    weight=2_400,
+    weight=1_600,
     on_the_spot=0.10,
     agencies=_department(10, "Sở Nông nghiệp và Môi trường"),
+)
+_VETERINARY = Sector(
+    field_code="G99-TY01",
+    field_name="Thú y",
+    weight=900,
+    on_the_spot=0.20,
+    agencies=_department(16, "Chi cục Chăn nuôi và Thú y"),
+    system=System.THUY,
+)
+_JUDICIAL_RECORD = Sector(
+    field_code="G99-TP03",
+    field_name="Lý lịch tư pháp",
+    weight=2_500,
+    on_the_spot=0.0,
+    agencies=_department(8, "Sở Tư pháp"),
+)
+_RESIDENCE = Sector(
+    field_code="G99-CA01",
+    field_name="Đăng ký, quản lý cư trú",
+    weight=2_500,
+    on_the_spot=0.10,
+    agencies=_department(21, "Công an"),
+    system=System.QLDC,
+)
+_RADIO = Sector(
+    field_code="G99-TT01",
+    field_name="Tần số vô tuyến điện",
+    weight=700,
+    on_the_spot=0.0,
+    agencies=_department(13, "Sở Khoa học và Công nghệ"),
+    system=System.TANSO,
+)
+_ELECTRICITY = Sector(
+    field_code="G99-DL01",
+    field_name="Cung cấp điện",
+    weight=1_500,
+    on_the_spot=0.0,
+    agencies=_department(31, "Công ty Điện lực"),
+    system=System.DIENLUC,
 )
 _INTERIOR = Sector(
     field_code="G99-NV01",
     field_name="Thi đua, khen thưởng",
-    weight=2_100,
+    weight=900,
     on_the_spot=0.0,
     agencies=_department(9, "Sở Nội vụ"),
+    system=System.OPENCPS,
 )
 _CULTURE = Sector(
     field_code="G99-VH01",
@@ -166,6 +255,7 @@ _CULTURE = Sector(
     weight=1_164,
     on_the_spot=0.05,
     agencies=_department(14, "Sở Văn hóa, Thể thao và Du lịch"),
+    system=System.OPENCPS,
 )
 
 _ENTERPRISE = SubjectKind.ENTERPRISE
@@ -220,6 +310,14 @@ PROCEDURES: tuple[Procedure, ...] = (
     Procedure(code="1.990601", name="Cấp bản sao văn bằng từ sổ gốc", sector=_EDUCATION, term_days=1, share=1),
     Procedure(
         code="1.990701", name="Đăng ký biến động quyền sử dụng đất", sector=_LAND, term_days=10, share=0.6, pays=True
+    ),
+    Procedure(
+        code="1.990703",
+        name="Trích đo, chỉnh lý bản đồ địa chính",
+        sector=_LAND_SURVEY,
+        term_days=7,
+        share=1,
+        pays=True,
     ),
     Procedure(
         code="1.990702",
@@ -279,6 +377,27 @@ PROCEDURES: tuple[Procedure, ...] = (
         term_days=5,
         share=1,
         subject=SubjectKind.ORGANISATION,
+    ),
+    Procedure(code="1.991701", name="Cấp Phiếu lý lịch tư pháp số 1", sector=_JUDICIAL_RECORD, term_days=10, share=1),
+    Procedure(code="1.991801", name="Đăng ký thường trú", sector=_RESIDENCE, term_days=5, share=1),
+    Procedure(
+        code="1.991901",
+        name="Cấp giấy phép sử dụng tần số vô tuyến điện",
+        sector=_RADIO,
+        term_days=12,
+        share=1,
+        subject=_ENTERPRISE,
+        pays=True,
+    ),
+    Procedure(code="1.992001", name="Cấp điện mới từ lưới điện hạ áp", sector=_ELECTRICITY, term_days=3, share=1),
+    Procedure(code="1.992101", name="Tuyển sinh trung học phổ thông", sector=_ENROLMENT, term_days=7, share=1, level=3),
+    Procedure(
+        code="1.992201",
+        name="Cấp giấy chứng nhận kiểm dịch động vật",
+        sector=_VETERINARY,
+        term_days=1,
+        share=1,
+        level=3,
     ),
 )
 

@@ -28,6 +28,8 @@ class How(StrEnum):
     UNKNOWN_STATUS = "unknown-status"
     BAD_DATE = "bad-date"
     MISSING_CODE = "missing-code"
+    EXTRA_FIELD = "extra-field"  # a field that the contract does not know: harmless, but the contract has moved
+    RENAMED_FIELD = "renamed-field"  # the state stands under another name than the contract says
 
 
 class Changes:

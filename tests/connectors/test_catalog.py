@@ -60,7 +60,12 @@ def line_of(text: str, marker: str) -> int:
     ("old", "new", "key", "said"),
     [
         ("style: window", "stile: window", "pull.stile", "Did you mean 'style'?"),
-        ("protocol: mapi", "protocol: mappi", "protocol", "Did you mean 'mapi'? Allowed: mapi, igate, xroad-soap"),
+        (
+            "protocol: mapi",
+            "protocol: mappi",
+            "protocol",
+            "Did you mean 'mapi'? Allowed: rest, soap, soap-jobs, files, inbound, mapi, igate, xroad-soap",
+        ),
         ("style: window", "style: windows", "pull.style", "Did you mean 'window'?"),
         ("style: window", "style: newest-first", "pull.style", "Protocol 'mapi' is pulled by style 'window'"),
         ("overlap: 3d", "overlap: 3", "pull.overlap", "90s, 15m, 2h or 3d"),
