@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test check generate format lock clean
 
 help:  ## this page
 	@echo "hosync keeps dossier states the same everywhere. What you can do here:"
@@ -29,6 +29,13 @@ check: setup  ## style, types, who may import whom, exported schemas
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m schemas.export --check
+	.venv/bin/python scripts/reference.py --check
+
+generate: setup  ## write JSON Schemas and the reference pages anew, from the models
+	.venv/bin/python -m schemas.export
+	.venv/bin/python -m connectors.catalog_schema
+	.venv/bin/python -m mappings.schema
+	.venv/bin/python scripts/reference.py
 
 format: setup  ## put the code into shape
 	.venv/bin/ruff check --fix .

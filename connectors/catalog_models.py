@@ -95,29 +95,38 @@ class Title(Part):
     """A name for people, Vietnamese first."""
 
     vi: str = Field(min_length=1)
+    """In Vietnamese, with all its diacritics."""
     en: str = Field(min_length=1)
+    """In English."""
 
 
 class Owner(Part):
-    """The agency that runs the system, and is called when it is silent. ``agency`` is an agency code such as G09."""
+    """The agency that runs the system, and is called when it is silent."""
 
     agency: str = Field(min_length=1)
+    """Its code, such as G09 or H12.07."""
     vi: str = Field(min_length=1)
+    """Its name in Vietnamese."""
     en: str = Field(min_length=1)
+    """Its name in English."""
 
 
 class Timeouts(Part):
-    """Time limits of one call: to connect, between two received bytes, and altogether."""
+    """Time limits of one call, in seconds."""
 
     connect_s: float = Field(default=5, gt=0, le=120)
+    """To connect."""
     read_s: float = Field(default=30, gt=0, le=3600)
+    """Between two received pieces."""
     total_s: float = Field(default=120, gt=0, le=7200)
+    """Altogether, from connecting to the last byte."""
 
 
 class Limits(Part):
-    """How large one answer may be, after decompression."""
+    """What one answer may cost."""
 
     max_response_mb: int = Field(default=64, ge=1, le=2048)
+    """How large it may be, in megabytes after decompression."""
 
     @property
     def max_response_bytes(self) -> int:
@@ -197,6 +206,7 @@ class Pull(Part):
     """How a source is read. A run begins ``overlap`` before the cursor; the cursor stays ``safety_lag`` behind now."""
 
     style: PullStyle
+    """How it is asked for what is new."""
     window_days: int = Field(default=3, ge=1, le=366)
     """``window``: how many days one request asks for."""
     overlap: Duration = timedelta(hours=1)
@@ -204,6 +214,7 @@ class Pull(Part):
     safety_lag: Duration = timedelta(minutes=5)
     """The cursor is never closer to now than this: covers clocks that differ and late commits."""
     page_size: int = Field(default=100, ge=1, le=5000)
+    """Records asked for at once, and stored in one transaction."""
     refresh_open: bool = False
     """Ask again, one by one, for every dossier that we hold and that is not at its end."""
     start: date
@@ -216,21 +227,29 @@ class Entry(Part):
     """What sources and targets have in common."""
 
     system: SystemName
+    """The name of the system everywhere: of this file, its DAG, its rows in the ledger."""
     title: Title
+    """What people call it."""
     owner: Owner
+    """Whom to call."""
     connection: str = Field(min_length=1)
     """The Airflow connection id; ``gplx`` is read from AIRFLOW_CONN_GPLX."""
     contract: ContractPath
     """The snapshot of the system's contract, a path below schemas/wire."""
+    template: bool = False
+    """No public contract of the system exists: the entry shows the shape such systems have, and is to be adapted."""
     mapping: SystemName
+    """What its records mean, or what it is told: a file in mappings/sources or mappings/targets, without the ending."""
     schedule: Cron | None = None
     """When it runs, in Vietnamese local time; ``null``: only by hand."""
     slots: int = Field(default=2, ge=1, le=64)
     """How many Airflow tasks may talk to this system at once, over all runs and backfills: the size of its pool."""
     timeouts: Timeouts = Timeouts()
+    """Time limits of one call."""
     limits: Limits = Limits()
+    """What one answer may cost."""
     options: Any = Field(default_factory=dict)
-    """After loading: the options model of the protocol."""
+    """What only this protocol needs: see the options by protocol."""
 
     _file: str = PrivateAttr(default="")
 
@@ -249,13 +268,16 @@ class SourceEntry(Entry):
     """A sector system that dossiers are pulled from."""
 
     kind: Literal["source"]
+    """A source is read."""
     protocol: SourceProtocol
+    """How it speaks."""
     precedence: int = Field(ge=1, le=1000)
     """Who is right when two systems tell different states of one dossier at the same time: the higher one."""
     cut: tuple[str, ...] = ()
     """What is cut out of every answer before anything of it is kept, even in the page archive: paths of names with
     dots between, ``[]`` after the name of a list (``value[].ketQuaXuLy.phieuLLTP``)."""
     pull: Pull
+    """How it is read."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "SourceEntry":
@@ -291,20 +313,25 @@ class Operation(Part):
     """How one kind of message behaves."""
 
     in_doubt: InDoubt
+    """What happens when nobody knows whether it was applied."""
 
 
 class Operations(Part):
     """Behaviour per kind of message; a target names those it takes."""
 
     dossier: Operation | None = None
+    """Dossier records."""
     step: Operation | None = None
+    """Processing steps."""
 
 
 class Batch(Part):
     """How many messages go into one call."""
 
     dossiers: int = Field(default=1, ge=1, le=1000)
+    """Dossier records in one call."""
     steps: int = Field(default=10, ge=1, le=1000)
+    """Processing steps in one call."""
 
 
 class ReconcileMethod(StrEnum):
@@ -319,7 +346,9 @@ class Reconcile(Part):
     """How and how often a target is compared with the ledger."""
 
     method: ReconcileMethod
+    """How it is asked."""
     schedule: Cron | None = None
+    """When, in Vietnamese local time; ``null``: only after deliveries and by hand."""
     limit: int = Field(default=1000, ge=1)
     """``lookup``: how many dossiers are asked for in one run."""
     grace_s: float = Field(default=900, ge=0)
@@ -336,9 +365,13 @@ class TargetEntry(Entry):
     """A system that dossiers are pushed to."""
 
     kind: Literal["target"]
+    """A target is written to."""
     protocol: TargetProtocol
+    """How it speaks."""
     messages: tuple[Message, ...] = Field(min_length=1)
+    """What it takes."""
     batch: Batch = Batch()
+    """How many messages go into one call."""
     workers: int = Field(default=1, ge=1, le=64)
     """How many tasks share the work of one push run; no more than ``slots`` of them work at once."""
     concurrency: int = Field(default=1, ge=1, le=64)
@@ -346,7 +379,9 @@ class TargetEntry(Entry):
     lease_s: float = Field(default=300, gt=0, le=86400)
     """How long a worker owns what it claimed; longer than the total time limit of a call."""
     operations: Operations
+    """How each kind of message behaves when its outcome is unknown."""
     reconcile: Reconcile
+    """How it is compared with the ledger."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "TargetEntry":

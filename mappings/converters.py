@@ -74,7 +74,9 @@ def _zone(name: str) -> str:
 
 Zone = Annotated[str, AfterValidator(_zone)]
 Format = Annotated[str, AfterValidator(datetimes.check_format)]
-OneOrMore = BeforeValidator(lambda value: value if isinstance(value, list) else [value])
+OneOrMore = BeforeValidator(
+    lambda value: value if isinstance(value, list) else [value], json_schema_input_type=str | int | list[str | int]
+)
 
 # --- text -----------------------------------------------------------------------------------------------------------
 

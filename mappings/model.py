@@ -52,38 +52,56 @@ def _one_or_more(value: Any) -> tuple[Any, ...]:
 
 
 Path = Annotated[str, AfterValidator(_path)]
+_OneOrMorePaths = BeforeValidator(_one_or_more, json_schema_input_type=Path | list[Path])
 Scalar: TypeAlias = str | int | bool | None
+_OneOrMoreScalars = BeforeValidator(_one_or_more, json_schema_input_type=Scalar | list[Scalar])
 TableKey: TypeAlias = str | int
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Lookup(_Part):
     """A value out of a catalogue: ``{in: procedures, by: detail.MaTTHC, take: name}``."""
 
     catalogue: Annotated[str, Field(alias="in")]
+    """The name of a file in mappings/catalogues."""
     by: Path
+    """Where the record has the code to look for."""
     take: str
+    """The column whose value is taken."""
 
 
 class FieldSpec(BaseModel):
     """One field of the result. Keys that are not listed here are options of the converter named by ``as``."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, use_attribute_docstrings=True)
 
-    source: Annotated[tuple[Path, ...], BeforeValidator(_one_or_more), Field(alias="from")] = ()
+    source: Annotated[tuple[Path, ...], _OneOrMorePaths, Field(alias="from")] = ()
+    """Where the record has the value: a path, or several of which the first that holds something counts."""
     expression: Annotated[Annotated[str, AfterValidator(_jmespath)] | None, Field(alias="jmespath")] = None
+    """A JMESPath expression, for what a plain path cannot say."""
     value: Any = None
+    """The same value in every record."""
     lookup: Lookup | None = None
+    """A value out of a catalogue."""
     converter: Annotated[str | None, Field(alias="as")] = None
+    """How the value is read: the name of a converter. Its options stand beside it."""
     table: str | None = None
+    """The table that translates the value; after the converter, where there is one."""
     on_unknown: Scalar = QUARANTINE
-    blanks: Annotated[tuple[Scalar, ...], BeforeValidator(_one_or_more)] = ()
+    """What a code becomes that the table does not know. By default the record is set aside."""
+    blanks: Annotated[
+        tuple[Scalar, ...], BeforeValidator(_one_or_more, json_schema_input_type=Scalar | list[Scalar])
+    ] = ()
+    """Values that mean "nothing" in this system, such as ``0001-01-01``."""
     otherwise: Annotated["FieldSpec | None", Field(alias="else")] = None
+    """Another origin, used when this one holds nothing."""
     required: bool = False
+    """A record without a value here is set aside."""
     default: Any = None
+    """The value when there is none."""
 
     @property
     def is_constant(self) -> bool:
@@ -120,7 +138,9 @@ class ListSpec(_Part):
     """A list field: the items of the native list at ``each``, every one through ``fields``."""
 
     each: Path
+    """Where the record has the list."""
     fields: Annotated[dict[str, FieldSpec], Field(min_length=1)]
+    """The fields of one item; their paths begin at the item."""
 
 
 def _kind(value: Any) -> str:
@@ -139,7 +159,9 @@ class ExpectedProblem(_Part):
     """The problem an example must end with."""
 
     field: str
+    """The field that is at fault."""
     rule: str
+    """The rule that it breaks: required, unknown-code, datetime, …"""
 
 
 class Example(_Part):
@@ -150,12 +172,19 @@ class Example(_Part):
     """
 
     name: str | None = None
+    """A name, for the test and for ``like``."""
     given: dict[str, Any] | None = None
+    """A native record."""
     like: str | None = None
+    """The name of an earlier example whose record is taken."""
     changes: Annotated[dict[Path, Any], Field(alias="set")] = {}
+    """Values changed in that record, by path."""
     gives: dict[str, Any] | None = None
+    """The whole result."""
     includes: dict[str, Any] | None = None
+    """A part of the result."""
     problem: ExpectedProblem | None = None
+    """Why the record is set aside."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Example":
@@ -170,32 +199,46 @@ class Section(_Part):
     """A set of fields that make one kind of record, with its own examples."""
 
     fields: Annotated[dict[str, AnyField], Field(min_length=1)]
+    """What the result is made of: the name of each field, and where it comes from."""
     ignore: dict[str, str] = {}
-    examples: Annotated[tuple[Example, ...], BeforeValidator(tuple)] = ()
+    """Paths that no field reads, each with the reason."""
+    examples: Annotated[tuple[Example, ...], BeforeValidator(tuple, json_schema_input_type=list[Example])] = ()
+    """Records and what must come of them."""
 
 
 class _File(_Part):
     system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    """The name of the file."""
     version: Annotated[int, Field(ge=1)]
-    record_key: Annotated[tuple[Path, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+    """Counted up by people with each change of meaning; a hash of the content is added to it."""
+    record_key: Annotated[tuple[Path, ...], Field(min_length=1), _OneOrMorePaths]
+    """Where the record has what names it to people; of several paths the first that holds something."""
     tables: dict[str, dict[TableKey, Scalar]] = {}
+    """Code tables: from the system's codes to ours (a source), or from ours to the system's (a target)."""
 
 
 class SourceFile(_File):
     """A mapping from a source's records to the canonical dossier."""
 
     direction: Literal["source"]
+    """From a system to the common schema."""
     fields: Annotated[dict[str, AnyField], Field(min_length=1)]
+    """What the result is made of: the name of each field, and where it comes from."""
     ignore: dict[str, str] = {}
-    examples: Annotated[tuple[Example, ...], BeforeValidator(tuple)] = ()
+    """Paths that no field reads, each with the reason."""
+    examples: Annotated[tuple[Example, ...], BeforeValidator(tuple, json_schema_input_type=list[Example])] = ()
+    """Records and what must come of them."""
 
 
 class TargetFile(_File):
     """A mapping from the canonical dossier, and from its steps, to a target's messages."""
 
     direction: Literal["target"]
+    """From the common schema to a system."""
     dossier: Section | None = None
+    """What a dossier record is made of, where the target takes them."""
     step: Section | None = None
+    """What a processing step is made of, where the target takes them."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "TargetFile":
