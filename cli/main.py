@@ -118,6 +118,18 @@ def preview(
 
 
 @app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+def connectors(lang: Lang, as_json: Json = False) -> None:
+    """Danh mục hệ thống. / The catalog as a table: how each system is read, its state, last success and lag."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import connectors as command
+
+        return command.run(output)
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
 def status(lang: Lang, as_json: Json = False) -> None:
     """Tình hình hiện tại. / Where everything stands: pulls, deliveries, reconciliations."""
 

@@ -25,9 +25,8 @@ from plugins.overview import (
     Overview,
     SourceRow,
     TargetRow,
-    source_health,
-    target_health,
 )
+from sync.health import source_health, target_health
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 _REPOSITORY = Path(__file__).parents[2]
+COMMANDS = ("up", "down", "check", "preview", "connectors", "pull", "push", "reconcile", "status")
 _HEAVY = ("airflow", "sqlalchemy", "pydantic", "requests", "psycopg", "zeep", "psutil", "cryptography")
 
 
@@ -34,11 +35,11 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
 
     done = _hosync("--help")
     assert done.returncode == 0
-    for command in ("up", "down", "check", "preview", "pull", "push", "reconcile", "status"):
+    for command in COMMANDS:
         assert f" {command} " in done.stdout
 
 
-@pytest.mark.parametrize("command", ["up", "down", "check", "preview", "pull", "push", "reconcile", "status"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
     done = _hosync(command, "--help")
     assert done.returncode == 0

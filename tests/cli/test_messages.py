@@ -29,8 +29,9 @@ def test_every_message_of_the_catalogue_is_used_somewhere() -> None:
     from cli.up.airflow_api import RunState
     from cli.up.screen import Stage
     from ledger.types import BreakKind
+    from sync.health import Health
 
-    said = {kind.value.replace("_", " ") for kind in BreakKind} | {s.value for s in (*RunState, *Stage)}
+    said = {kind.value.replace("_", " ") for kind in BreakKind} | {s.value for s in (*RunState, *Stage, *Health)}
     said |= {"succeeded", "interrupted", "failed", "running", "ok", "warning"}
     said |= {name.capitalize() for name in ("new", "changed", "unchanged", "stale", "quarantined")}
     for file in _CLI.rglob("*.py"):

@@ -13,11 +13,12 @@ import pytest
 
 from ledger.report import PullRunRow, ReconcileRunRow, SystemRow, TargetRow
 from ledger.types import BreakKind, BreakStatus, PullMode, Scope
-from plugins.overview import BreakLine, Health, Overview, is_late, source_health, target_health
+from plugins.overview import BreakLine, Overview
 from plugins.pages import down_page, overview_page
 from plugins.words import FIELDS, KINDS, STATES_EN, WORDS, Language, Speech
 from schemas.states import State
 from schemas.times import VN
+from sync.health import Health, is_late, source_health, target_health
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)  # ten o'clock in Vietnam
 RUN = PullRunRow(

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from ledger.errors import LedgerUnavailable, SchemaOutOfDate
 from ledger.sealing import Sealer
-from plugins.overview import Health
 from plugins.reading import FRESH_FOR, Reader
+from sync.health import Health
 
 NOW = datetime.now(UTC)
 
