@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -14,11 +17,15 @@ from connectors.catalog_models import SourceEntry, TargetEntry
 from connectors.errors import ConnectorError
 from mappings import examples
 from mappings.errors import MappingError
+from sync.dry_run import dry_run, small_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from connectors.catalog import Catalog
+
+
+OpenCodes = Callable[[SourceEntry], Sequence[str]]
 
 
 class SystemCheck(BaseModel):
@@ -37,49 +44,61 @@ class SystemCheck(BaseModel):
         return all(result.status is not CheckStatus.FAILED for result in self.results)
 
 
-def check(catalog: Catalog, system: str | None = None) -> list[SystemCheck]:
-    """Check one system or all of them. Never raises for what it finds at a system; needs no database."""
+def check(
+    catalog: Catalog, system: str | None, *, now: datetime, open_codes: OpenCodes = lambda _: ()
+) -> list[SystemCheck]:
+    """Check one system or all of them. Never raises for what it finds at a system; needs no database.
+
+    ``open_codes`` gives the dossiers that a source is asked about, where it must be asked about single ones.
+    """
     entries = [catalog.entry(system)] if system else list(catalog)
     return [
         SystemCheck(
-            system=entry.system, title_vi=entry.title.vi, title_en=entry.title.en, results=tuple(_results(entry))
+            system=entry.system,
+            title_vi=entry.title.vi,
+            title_en=entry.title.en,
+            results=tuple(_results(entry, now, open_codes)),
         )
         for entry in entries
     ]
 
 
-def _results(entry: SourceEntry | TargetEntry) -> Iterator[CheckResult]:
-    yield _mapping(entry)
-    yield _contract(entry)
+def _results(entry: SourceEntry | TargetEntry, now: datetime, open_codes: OpenCodes) -> Iterator[CheckResult]:
+    mapping, line = _mapping(entry)
+    yield line
     try:
         settings = connections.resolve(entry.connection)
-        connector = (
-            factory.open_source(entry, settings)
-            if isinstance(entry, SourceEntry)
-            else factory.open_target(entry, settings)
-        )
+        if isinstance(entry, TargetEntry):
+            yield _contract(entry)
+            target = factory.open_target(entry, settings)
+            with closing(target):
+                yield from target.check()
+        else:
+            source = factory.open_source(small_pages(entry), settings)
+            with closing(source):
+                found = source.check()
+                yield from found
+                if mapping is not None and all(result.status is not CheckStatus.FAILED for result in found):
+                    yield from dry_run(entry, source, mapping, open_codes=open_codes(entry), now=now)
     except ConnectorError as error:
         yield CheckResult("connection", CheckStatus.FAILED, error.message, error.next_step)
-        return
-    try:
-        yield from connector.check()
-    finally:
-        connector.close()
 
 
-def _mapping(entry: SourceEntry | TargetEntry) -> CheckResult:
+def _mapping(entry: SourceEntry | TargetEntry) -> tuple[mappings.Mapping | None, CheckResult]:
     direction = mappings.Direction.SOURCE if isinstance(entry, SourceEntry) else mappings.Direction.TARGET
     try:
         mapping = mappings.load(entry.mapping, direction)
     except MappingError as error:
-        return CheckResult("mapping", CheckStatus.FAILED, str(error), f"Correct the mapping '{entry.mapping}'")
+        return None, CheckResult("mapping", CheckStatus.FAILED, str(error), f"Correct the mapping '{entry.mapping}'")
     failing = [f"{each.label}: {each.differences[0]}" for each in examples.run(mapping) if each.differences]
     if failing:
-        return CheckResult("mapping", CheckStatus.FAILED, "; ".join(failing), "Correct the mapping or its examples")
-    return CheckResult("mapping", CheckStatus.OK, f"version {mapping.version}, all its examples hold")
+        line = CheckResult("mapping", CheckStatus.FAILED, "; ".join(failing), "Correct the mapping or its examples")
+    else:
+        line = CheckResult("mapping", CheckStatus.OK, f"version {mapping.version}, all its examples hold")
+    return mapping, line
 
 
-def _contract(entry: SourceEntry | TargetEntry) -> CheckResult:
+def _contract(entry: TargetEntry) -> CheckResult:
     path = contract_path(entry)
     if path.is_file():
         return CheckResult("contract", CheckStatus.OK, f"snapshot {entry.contract}")

@@ -8,6 +8,7 @@ from cli.errors import ExitCode
 from cli.output import Output
 from connectors.catalog import load_catalog
 from sync.check import check
+from sync.context import now
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
@@ -15,7 +16,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 def run(output: Output, system: str | None) -> ExitCode:
     """Check one system, or all. Needs no database."""
     with output.working(output.texts("Check")):
-        found = check(load_catalog(), system)
+        found = check(load_catalog(), system, now=now())
     passed = all(each.passed for each in found)
     if output.as_json:
         output.json({"passed": passed, "systems": [each.model_dump(mode="json") for each in found]})
