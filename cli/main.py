@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 
 _ONE_MACHINE, _BY_HAND, _LOOK = "On one machine / Trên một máy", "By hand / Chạy tay", "Look / Xem"
+_BUILD = "Build / Xây dựng"
 
 Lang = Annotated[
     Language, typer.Option("--lang", default_factory=default_language, help="Language of the output (HOSYNC_LANG).")
@@ -117,6 +118,52 @@ def preview(
     _do(lang, work, as_json=as_json)
 
 
+@app.command(rich_help_panel=_BUILD, epilog=_EPILOG)
+def new(
+    lang: Lang,
+    system: Annotated[str, typer.Argument(help="The new system's name: lower-case letters, digits and '_'.")],
+    document: Annotated[
+        Path, typer.Option("--from", help="An OpenAPI document, a WSDL, a sample answer (.json) or file (.csv).")
+    ],
+    operation: Annotated[
+        str | None, typer.Option(help="Which operation lists the dossiers, where there are several.")
+    ] = None,
+    url_path: Annotated[str | None, typer.Option("--path", help="Where a sample answer came from: /api/ho-so.")] = None,
+    title_vi: Annotated[str | None, typer.Option(help="What people call it, in Vietnamese.")] = None,
+    title_en: Annotated[str | None, typer.Option(help="The same in English.")] = None,
+    agency: Annotated[str | None, typer.Option(help="Code of the agency that runs it.")] = None,
+    owner_vi: Annotated[str | None, typer.Option(help="That agency's name in Vietnamese.")] = None,
+    owner_en: Annotated[str | None, typer.Option(help="The same in English.")] = None,
+    procedure: Annotated[
+        str | None, typer.Option(help="The procedure of all its dossiers, where the records do not tell.")
+    ] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="CODE=N: the national state (1 to 10) of a code; may come many times.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Soạn nháp kết nối mới. / Draft a connector: catalog entry, mapping and contract that already pass the checks."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import new as command
+
+        given = command.Given(
+            document=document,
+            operation=operation,
+            url_path=url_path,
+            title_vi=title_vi,
+            title_en=title_en,
+            agency=agency,
+            owner_vi=owner_vi,
+            owner_en=owner_en,
+            procedure=procedure,
+            states=dict(map(_state, state or [])),
+        )
+        return command.run(output, system, given)
+
+    _do(lang, work, as_json=as_json)
+
+
 @app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
 def connectors(lang: Lang, as_json: Json = False) -> None:
     """Danh mục hệ thống. / The catalog as a table: how each system is read, its state, last success and lag."""
@@ -170,6 +217,25 @@ def pull(
         return command.run(output, systems or [], full=full, start=_moment(start, "--from"), end=_moment(end, "--to"))
 
     _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+def inbound(
+    lang: Lang,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0: any free one.")] = 8090,
+) -> None:
+    """Nhận cuộc gọi từ các hệ thống chủ động gửi. / Take the calls of systems that call us, without Airflow.
+
+    The same endpoint stands in Airflow's API server. Alone it can run in a DMZ, behind a proxy that speaks TLS.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import inbound as command
+
+        return command.run(output, host=host, port=port)
+
+    _do(lang, work)
 
 
 @app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
@@ -233,6 +299,20 @@ def _do(language: Language, work: Callable[[Output], int], *, as_json: bool = Fa
             show(known, output.err, output.texts)
             code = int(known.code)
     raise typer.Exit(code)
+
+
+def _state(text: str) -> tuple[str, int]:
+    from cli.errors import UserError
+
+    code, _, meaning = text.rpartition("=")
+    if code and meaning.isdigit() and 1 <= int(meaning) <= 10:
+        return code, int(meaning)
+    raise UserError(
+        "--state is not CODE=N.",
+        where="--state",
+        next_step="Write the system's code and the national state: --state DANG_XU_LY=4",
+        code=ExitCode.USAGE,
+    )
 
 
 def _moment(text: str | None, option: str) -> datetime | None:

@@ -104,6 +104,18 @@ _VI = {
     "late": "trễ",
     "unverified": "chưa đối soát",
     "attention": "cần xem",
+    # new
+    "Written: {file}": "Đã ghi: {file}",
+    "State code '{code}' has no meaning yet: its records are set aside until the table 'state' names it.": (
+        "Mã trạng thái '{code}' chưa có nghĩa: hồ sơ mang mã này được cách ly cho đến khi bảng 'state' có mã."
+    ),
+    "Next: read the mapping, set AIRFLOW_CONN_{name}, then": (
+        "Tiếp theo: đọc lại tệp ánh xạ, đặt AIRFLOW_CONN_{name}, rồi chạy"
+    ),
+    "Code of the agency that runs it (H12.06)": "Mã đơn vị quản lý hệ thống (H12.06)",
+    "Title in Vietnamese": "Tên tiếng Việt",
+    "Title in English": "Tên tiếng Anh",
+    "State code '{code}' means (1 to 10, 0: not known)": "Mã trạng thái '{code}' nghĩa là (1 đến 10, 0: chưa biết)",
     # break kinds
     "duplicate": "trùng",
     "rejected": "bị từ chối",
@@ -116,6 +128,7 @@ _VI = {
     "Pages": "Trang",
     "Pulling {system}": "Đang thu thập {system}",
     "Delivering to {target}": "Đang gửi tới {target}",
+    "Taking calls of {systems} at {address}": "Đang nhận cuộc gọi của {systems} tại {address}",
     "Comparing with {target}": "Đang đối soát với {target}",
     "Accepted": "Đã nhận",
     "Rejected": "Từ chối",

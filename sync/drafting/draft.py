@@ -1,0 +1,62 @@
+"""The use case: from a document or a sample to three files that pass the checks. Nothing is overwritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors import catalog
+from mappings import examples
+from mappings.mapping import load_file
+from sync.drafting.sketch import Sketch
+from sync.drafting.writing import Answers, catalog_file, contract_files, mapping_file, missing
+from sync.errors import SyncError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The files of a new connector: path to content."""
+
+    files: dict[Path, bytes]
+
+    def write(self) -> None:
+        """Write them all; raises ``SyncError`` when one of them is there already, and then writes none."""
+        there = [path for path in self.files if path.exists()]
+        if there:
+            raise SyncError(f"{there[0]} is there already.", next_step="Choose another name, or remove the file.")
+        for path, content in self.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def draft(system: str, sketch: Sketch, answers: Answers, *, root: Path = ROOT) -> Draft:
+    """Make the files. Raises ``SyncError`` naming what a dossier needs and nothing tells."""
+    lacking = missing(sketch, answers)
+    if lacking:
+        raise SyncError(
+            f"The sample does not tell {', '.join(lacking)}, which every dossier needs.",
+            next_step="Give --procedure and --agency for all dossiers, or a sample whose records tell them.",
+        )
+    contract = contract_files(system, sketch, answers)
+    entry = catalog_file(system, sketch, answers, next(iter(contract)))
+    return Draft(
+        {
+            root / "connectors" / "catalog" / f"{system}.yaml": entry.encode(),
+            root / "mappings" / "sources" / f"{system}.yaml": mapping_file(system, sketch, answers).encode(),
+            **{root / "schemas" / "wire" / name: content for name, content in contract.items()},
+        }
+    )
+
+
+def prove(made: Draft) -> list[str]:
+    """What the checks of catalog and mapping say of the written files: empty when all is well."""
+    problems: list[str] = []
+    for path in made.files:
+        if path.parent.name == "catalog":
+            catalog.load_entry(path)
+        elif path.parent.name == "sources":
+            mapping = load_file(path)
+            problems += [f"{each.label}: {each.differences[0]}" for each in examples.run(mapping) if each.differences]
+    return problems

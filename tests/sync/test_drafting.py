@@ -1,0 +1,212 @@
+"""A draft of a connector passes the checks as it is, invents no meaning, and holds nobody's data."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from connectors.catalog import load_entry
+from mappings import validate_page
+from mappings.mapping import load_file
+from sync.drafting.draft import draft, prove
+from sync.drafting.guesses import Guess, fields, formats, state
+from sync.drafting.reading import read
+from sync.drafting.writing import Answers, codes_without_meaning
+from sync.errors import SyncError
+
+ANSWERS = Answers(
+    title_vi="Cấp phép tài nguyên nước",
+    title_en="Water permits",
+    owner_agency="H12.10",
+    owner_vi="Sở Nông nghiệp và Môi trường",
+    owner_en="Department of environment",
+    agency="H12.10",
+)
+RECORD = {
+    "id": 7,
+    "maHoSo": "000.00.10.H12-260105-0001",
+    "maThuTuc": "1.990501",
+    "tenNguoiNop": "Trần Thị Thật",
+    "cccd": "079199000123",
+    "ngayTiepNhan": "05/01/2026 08:30:00",
+    "ngayHenTra": "12/01/2026",
+    "trangThai": "Đang xử lý",
+    "capNhatLuc": "2026-01-06T09:00:00+07:00",
+    "vanBan": {"soHieu": "12/GP"},
+}
+OPENAPI = {
+    "openapi": "3.0.3",
+    "servers": [{"url": "https://nuoc.example.vn/api/v2"}],
+    "paths": {
+        "/ho-so": {
+            "get": {
+                "parameters": [
+                    {"name": "updatedSince", "in": "query", "schema": {"type": "string", "format": "date-time"}},
+                    {"name": "page", "in": "query", "schema": {"type": "integer", "default": 0}},
+                    {"name": "limit", "in": "query", "schema": {"type": "integer"}},
+                    {"name": "tinh", "in": "query", "required": True, "schema": {"type": "string", "example": "H12"}},
+                ],
+                "responses": {
+                    "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Trang"}}}}
+                },
+            }
+        },
+        "/ho-so/{id}": {"get": {"responses": {"200": {"description": "one"}}}},
+    },
+    "components": {
+        "securitySchemes": {
+            "o": {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": "https://sso.example.vn/oauth/token"}}}
+        },
+        "schemas": {
+            "Trang": {
+                "type": "object",
+                "properties": {
+                    "total": {"type": "integer"},
+                    "data": {"type": "array", "items": {"$ref": "#/components/schemas/HoSo"}},
+                },
+            },
+            "HoSo": {
+                "type": "object",
+                "required": ["maHoSo", "trangThai"],
+                "properties": {
+                    "maHoSo": {"type": "string"},
+                    "maThuTuc": {"type": "string"},
+                    "maDonVi": {"type": "string"},
+                    "trangThai": {"type": "string", "enum": ["DANG_XU_LY", "DA_TRA_KET_QUA", "X17"]},
+                    "updatedAt": {"type": "string", "format": "date-time"},
+                    "ghiChu": {"type": "string", "nullable": True},
+                },
+            },
+        },
+    },
+}
+
+
+def _drafted(tmp_path: Path, content: str, name: str = "mau.json", answers: Answers = ANSWERS, **how):
+    source = tmp_path / name
+    source.write_text(content)
+    sketch = read(source, operation=how.get("operation"), url_path=how.get("url_path"))
+    made = draft("nuoc", sketch, answers, root=tmp_path)
+    made.write()
+    entry = load_entry(tmp_path / "connectors/catalog/nuoc.yaml")
+    return sketch, made, entry, load_file(tmp_path / "mappings/sources/nuoc.yaml")
+
+
+def test_a_sample_answer_becomes_a_connector_that_understands_it(tmp_path):
+    answer = json.dumps({"error": 0, "ketQua": {"tong": 1, "hoSo": [RECORD]}}, ensure_ascii=False)
+    sketch, made, entry, mapping = _drafted(tmp_path, answer, url_path="/api/ho-so")
+    assert prove(made) == []
+    assert entry.protocol == "rest"
+    assert entry.options.answer.records == "ketQua.hoSo"
+    assert entry.options.request.path == "/api/ho-so"
+    ((_, dossier),) = validate_page(mapping, sketch.records).good
+    assert (dossier.code, dossier.state, dossier.agency_code) == ("H12.10-260105-0001", 4, "H12.10")
+    assert dossier.due_at is not None
+    assert dossier.applicant.identity_number == "079199000123"
+
+
+def test_a_draft_holds_nobodys_data(tmp_path):
+    _, made, _, _ = _drafted(tmp_path, json.dumps([RECORD], ensure_ascii=False))
+    written = b"".join(made.files.values()).decode()
+    assert "Thật" not in written
+    assert "079199000123" not in written
+    assert "12/GP" not in written
+
+
+def test_an_openapi_document_tells_the_whole_connector(tmp_path):
+    sketch, made, entry, mapping = _drafted(tmp_path, yaml.safe_dump(OPENAPI, allow_unicode=True), "api.yaml")
+    assert prove(made) == []
+    options = entry.options
+    assert options.request.path == "/api/v2/ho-so"
+    assert dict(options.request.params) == {
+        "updatedSince": "{since}",
+        "page": "{page}",
+        "limit": "{size}",
+        "tinh": "H12",
+    }
+    assert (options.auth.kind, options.auth.token_path) == ("oauth2", "/oauth/token")
+    assert (options.paging.kind, options.paging.first) == ("page", 0)
+    assert (options.answer.records, options.answer.total, options.answer.changed) == ("data", "total", "updatedAt")
+    assert entry.pull.style == "changed-since"
+    assert mapping.tables["state"] == {"DANG_XU_LY": 4, "DA_TRA_KET_QUA": 10}
+    assert codes_without_meaning(sketch, {}) == ["X17"]
+    contract = json.loads((tmp_path / "schemas/wire" / entry.contract).read_bytes())["$defs"]["record"]
+    assert contract["additionalProperties"] is False
+    assert contract["properties"]["ghiChu"]["type"] == ["string", "null"]
+
+
+def test_what_a_person_said_of_a_state_is_taken(tmp_path):
+    answers = replace(ANSWERS, states={"X17": 5})
+    sketch, made, _, mapping = _drafted(tmp_path, json.dumps(OPENAPI), "api.json", answers)
+    assert prove(made) == []
+    assert mapping.tables["state"]["X17"] == 5
+    assert codes_without_meaning(sketch, answers.states) == []
+
+
+def test_a_table_becomes_a_file_drop(tmp_path):
+    rows = "Mã hồ sơ;Mã thủ tục;Chủ hồ sơ;Ngày nhận;Trạng thái\nH12.05-260105-0001;1.990601;Trần Thị Thật;05/01/2026;Hoàn thành\n"
+    sketch, made, entry, mapping = _drafted(tmp_path, rows, "mau.csv")
+    assert prove(made) == []
+    assert entry.protocol == "files"
+    assert entry.options.feeds[0].format.delimiter == ";"
+    ((_, dossier),) = validate_page(mapping, sketch.records).good
+    assert (dossier.code, dossier.state) == ("H12.05-260105-0001", 9)
+
+
+def test_a_wsdl_is_the_contract_and_tells_the_request(tmp_path):
+    wsdl = Path(__file__).parents[2] / "schemas/wire/dkkd/dkkd.wsdl"
+    _, made, entry, _ = _drafted(tmp_path, wsdl.read_text("utf-8"), "dkkd.wsdl", operation="danhSachHoSoThayDoi")
+    assert prove(made) == []
+    assert entry.protocol == "soap"
+    assert entry.options.answer.records == "danhSachHoSo.hoSo"
+    assert "{since}" in entry.options.request.values()
+    assert (tmp_path / "schemas/wire" / entry.contract).read_bytes() == wsdl.read_bytes()
+
+
+def test_nothing_is_overwritten(tmp_path):
+    _, made, _, _ = _drafted(tmp_path, json.dumps([RECORD]))
+    before = {path: path.read_bytes() for path in made.files}
+    with pytest.raises(SyncError, match="there already"):
+        made.write()
+    assert before == {path: path.read_bytes() for path in made.files}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"a": 1}', "no list of records"),
+        ("\x01\x02", "neither JSON nor YAML"),
+        (json.dumps({**OPENAPI, "paths": {}}), "no operation"),
+        (json.dumps([{"ten": "x", "trangThai": 1}]), "does not tell"),
+    ],
+)
+def test_what_cannot_be_drafted_says_what_to_give_instead(tmp_path, content, said):
+    with pytest.raises(SyncError, match=said) as caught:
+        _drafted(tmp_path, content)
+    assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        (["05/01/2026 08:30:00"], ("%d/%m/%Y %H:%M:%S",)),
+        (["2026-01-05", "05/01/2026"], ("%Y-%m-%d", "%d/%m/%Y")),
+        (["2026-01-05T08:30:00.123+0700"], ("iso",)),
+        (["hôm qua"], ()),
+        ([20260105], ()),
+    ],
+)
+def test_moments_are_recognised_by_how_they_are_written(values, written):
+    assert formats(values) == written
+
+
+def test_a_name_alone_does_not_make_a_field_a_moment_or_a_code():
+    assert fields({"ngayTiepNhan": ["hôm qua"], "maHoSo": ["không phải mã"]}) == []
+    assert fields({"Ngay_Hen_Tra": ["2026-01-05"]}) == [Guess("due_at", "Ngay_Hen_Tra", ("%Y-%m-%d",))]
+
+
+def test_a_number_is_not_taken_for_a_national_state():
+    assert state("4") is None
+    assert state("Đang xử lý") == 4
