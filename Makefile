@@ -21,6 +21,7 @@ run: setup  ## start the simulated province, PostgreSQL and Airflow; watch dossi
 
 test: setup  ## run all tests, with real servers (ARGS='tests/ledger -x' runs some)
 	@./scripts/chromium.sh
+	@./scripts/php.sh
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup  ## style, types, who may import whom, exported schemas

@@ -87,16 +87,16 @@ def _by_hand(detail: dict[str, Any], item: dict[str, Any], procedures: dict[str,
         "channel": 1,
         "subject_kind": 1,
         "applicant": {"name": detail["HoTenNguoiNop"], "identity_number": item["soCmt"], "identity_kind": 1},
-        "submitted_at": _moment(detail["NgayNop"]),
-        "received_at": _moment(detail["NgayTiepNhan"]),
-        "due_at": _moment(detail["NgayHenTra"]),
+        "submitted_at": moment(detail["NgayNop"]),
+        "received_at": moment(detail["NgayTiepNhan"]),
+        "due_at": moment(detail["NgayHenTra"]),
         "state": _STATES[detail["MaTrangThai"]],
         "native_state": detail["MaTrangThai"],
         "result_delivery": detail["HinhThucNhanKQ"],
     }
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
     if not text:
         return None
     return datetime.fromisoformat(f"{text[6:10]}-{text[3:5]}-{text[:2]}T{text[11:]}").replace(tzinfo=VN)
@@ -119,9 +119,7 @@ def mapping_only(raw: list[bytes]) -> int:
     return sum(len(mapping.convert(orjson.loads(page)).good) for page in raw)
 
 
-def _rates(
-    ways: dict[str, Callable[[list[bytes]], object]], raw: list[bytes], records: int, rounds: int
-) -> list[float]:
+def rates(ways: dict[str, Callable[[list[bytes]], object]], raw: list[bytes], records: int, rounds: int) -> list[float]:
     """Records per CPU second of each way, medians; the ways take turns, so that a busy machine wrongs none of them."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
@@ -141,7 +139,7 @@ def main() -> None:
     raw = pages(given.records)
     assert by_hand(raw[:1]) == by_mapping(raw[:1]), "both ways must give the same dossiers"
     ways: dict[str, Callable[[list[bytes]], object]] = {"hand": by_hand, "mapping": by_mapping, "alone": mapping_only}
-    hand, product, alone = _rates(ways, raw, given.records, given.rounds)
+    hand, product, alone = rates(ways, raw, given.records, given.rounds)
     print(f"by hand, with validation        {hand:>10,.0f} records per CPU second")
     print(
         f"by mapping, with validation     {product:>10,.0f} records per CPU second  ({product / hand:.0%} of by hand)"

@@ -137,6 +137,10 @@ def new(
     procedure: Annotated[
         str | None, typer.Option(help="The procedure of all its dossiers, where the records do not tell.")
     ] = None,
+    auth: Annotated[
+        str | None,
+        typer.Option(help="How to sign in: none, basic, bearer, oauth2:/token, api-key:X-Api-Key."),
+    ] = None,
     state: Annotated[
         list[str] | None, typer.Option(help="CODE=N: the national state (1 to 10) of a code; may come many times.")
     ] = None,
@@ -157,9 +161,38 @@ def new(
             owner_vi=owner_vi,
             owner_en=owner_en,
             procedure=procedure,
+            auth=auth,
             states=dict(map(_state, state or [])),
         )
         return command.run(output, system, given)
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_BUILD, epilog=_EPILOG)
+def whatif(
+    lang: Lang,
+    system: Annotated[str, typer.Argument(help="The sector system whose mapping is to be changed.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="A changed copy of its mapping; without it, what the ledger holds counts."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Look at so many different records, the newest first.")] = 10_000,
+    since: Annotated[str | None, typer.Option(help="Only at what was fetched from this day or moment on.")] = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data as it is.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Thử ánh xạ mới trên dữ liệu đã lưu. / Run a changed mapping over archived pages: what would change?
+
+    Stores and sends nothing, and asks no system. Exit code 1: records would newly be set aside, or could not be tried.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import whatif as command
+
+        return command.run(output, system, mapping=mapping, limit=limit, since=_moment(since, "--since"), reveal=reveal)
 
     _do(lang, work, as_json=as_json)
 
@@ -236,6 +269,23 @@ def inbound(
         return command.run(output, host=host, port=port)
 
     _do(lang, work)
+
+
+@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+def redrive(
+    lang: Lang,
+    systems: Annotated[list[str] | None, typer.Argument(help="Sector systems; all when left out.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Only records set aside by this rule: unknown-code, …")] = None,
+    as_json: Json = False,
+) -> None:
+    """Xử lý lại hồ sơ bị cách ly. / Map records that were set aside again, once the mapping is mended."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import redrive as command
+
+        return command.run(output, systems or [], rule=rule)
+
+    _do(lang, work, as_json=as_json)
 
 
 @app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)

@@ -116,6 +116,38 @@ _VI = {
     "Title in Vietnamese": "Tên tiếng Việt",
     "Title in English": "Tên tiếng Anh",
     "State code '{code}' means (1 to 10, 0: not known)": "Mã trạng thái '{code}' nghĩa là (1 đến 10, 0: chưa biết)",
+    # whatif
+    "Trying on archived pages of {system}": "Đang thử trên các trang đã lưu của {system}",
+    "what the ledger holds": "nội dung trong sổ cái",
+    "{number} records were stored by this very mapping and need no look.": (
+        "{number} bản ghi đã được lưu bằng chính ánh xạ này, không cần xem lại."
+    ),
+    "{number} pages cannot be read again: {why}": "{number} trang không đọc lại được: {why}",
+    "The archive holds no record to try it on.": "Kho lưu trữ không có bản ghi nào để thử.",
+    "Looked back to {moment} only; --limit goes further.": "Chỉ xem ngược đến {moment}; tăng --limit để xem thêm.",
+    "What would change": "Những gì sẽ thay đổi",
+    "What": "Nội dung",
+    "Records": "Bản ghi",
+    "Same": "Giữ nguyên",
+    "Read otherwise": "Hiểu khác đi",
+    "Newly set aside": "Sẽ bị cách ly",
+    "Newly understood": "Sẽ hiểu được",
+    "Still set aside": "Vẫn cách ly",
+    "A newer reading counts": "Đã có bản mới hơn",
+    "Field": "Trường",
+    "Fields": "Các trường",
+    "Rule": "Quy tắc",
+    "Such as": "Ví dụ",
+    "States that would move": "Trạng thái sẽ đổi",
+    "not understood": "chưa hiểu được",
+    "{number} dossiers would get new steps.": "{number} hồ sơ sẽ có thêm bước xử lý.",
+    "Sent again": "Phải gửi lại",
+    "Could not be sent any more": "Không còn gửi được",
+    # redrive
+    "Mapping again: {system}": "Đang xử lý lại: {system}",
+    "Records set aside, mapped again": "Hồ sơ cách ly, xử lý lại",
+    "Tried": "Đã thử",
+    "Why": "Lý do",
     # break kinds
     "duplicate": "trùng",
     "rejected": "bị từ chối",
@@ -145,6 +177,29 @@ _VI = {
     "As we understand it": "Sau chuẩn hóa",
     "As {target} gets it": "Gửi tới {target}",
     "The source gave no record.": "Hệ thống nguồn không trả về hồ sơ nào.",
+    "As the ledger knows it": "Theo sổ cái",
+    "Since": "Từ lúc",
+    "Precedence": "Độ ưu tiên",
+    "home": "tiếp nhận",
+    "first seen {moment}": "thấy lần đầu {moment}",
+    "No other system knows this dossier.": "Không hệ thống nào khác biết hồ sơ này.",
+    "{system} counts: its event is the latest.": "Tính theo {system}: sự kiện mới nhất.",
+    "{system} counts: of events at the same time, an end stands.": (
+        "Tính theo {system}: cùng thời điểm thì trạng thái kết thúc được giữ."
+    ),
+    "{system} counts: of events at the same time, the higher precedence is believed.": (
+        "Tính theo {system}: cùng thời điểm thì theo hệ thống có độ ưu tiên cao hơn."
+    ),
+    "{system} counts: it has dated an end; the others do not say since when their state holds.": (
+        "Tính theo {system}: đã kết thúc và có ghi thời điểm; các hệ thống khác không cho biết từ lúc nào."
+    ),
+    "{system} counts: the others have at most forwarded the dossier.": (
+        "Tính theo {system}: các hệ thống khác mới chuyển hồ sơ đi."
+    ),
+    "There is no ledger to ask what other systems told.": ("Không hỏi được sổ cái xem các hệ thống khác đã báo gì."),
+    "Missing from the last whole list of {system}: {number} dossiers since {moment}, first {codes}": (
+        "Không còn trong danh sách đầy đủ mới nhất của {system}: {number} hồ sơ từ {moment}, đầu tiên {codes}"
+    ),
     "Error": "Lỗi",
     "Where": "Ở đâu",
 }

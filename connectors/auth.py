@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
 
 from connectors.connections import ConnectionSettings
 from connectors.errors import BrokenAnswer, ConnectorError, NotSignedIn, Refused, SignInFailed
@@ -100,52 +101,69 @@ def basic(login: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()}
 
 
-def oauth2_client_credentials_in_form(http: HttpClient, token_path: str) -> Callable[[], Token]:
-    """A fetch function: OAuth2 client credentials with id and secret in the form, as LGSP gateways document it."""
+ClientAuth = Literal["form", "basic", "basic-encoded"]
+"""Where client id and secret go in a token call: see ``options/auth.py``."""
+
+
+def oauth2_client_credentials(
+    http: HttpClient, token_path: str, *, client_auth: ClientAuth = "form", scope: str | None = None
+) -> Callable[[], Token]:
+    """A fetch function: OAuth2 client credentials; the connection's login and password are id and secret."""
 
     def fetch() -> Token:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": http.settings.login,
-            "client_secret": http.settings.password,
-        }
-        return _oauth2(http, token_path, form)
+        settings = http.settings
+        form, headers = _client(settings.login, settings.password, client_auth)
+        return oauth2_token(http, token_path, {"grant_type": "client_credentials", **form, **_scope(scope)}, headers)
 
     return fetch
 
 
-def oauth2_password(http: HttpClient, token_path: str) -> Callable[[], Token]:
+def oauth2_password(
+    http: HttpClient, token_path: str, *, client_auth: ClientAuth = "form", scope: str | None = None
+) -> Callable[[], Token]:
     """A fetch function: OAuth2 password grant (OIDC), client id and secret from the connection's extra."""
 
     def fetch() -> Token:
         settings = http.settings
-        form = {
-            "grant_type": "password",
-            "client_id": settings.required("client_id", "to sign in with the password grant"),
-            "username": settings.login,
-            "password": settings.password,
-        }
-        secret = settings.text("client_secret")
-        return _oauth2(http, token_path, {**form, "client_secret": secret} if secret else form)
+        client_id = settings.required("client_id", "to sign in with the password grant")
+        form, headers = _client(client_id, settings.text("client_secret"), client_auth)
+        user = {"grant_type": "password", "username": settings.login, "password": settings.password}
+        return oauth2_token(http, token_path, {**user, **form, **_scope(scope)}, headers)
 
     return fetch
 
 
-def _oauth2(http: HttpClient, path: str, form: Mapping[str, str]) -> Token:
-    answer = refusals_as_sign_in(http, lambda: http.request("POST", path, form=form).json_object())
+def oauth2_token(
+    http: HttpClient, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+) -> Token:
+    """One token call; raises ``SignInFailed`` when it is refused."""
+    answer = refusals_as_sign_in(http, lambda: http.request("POST", path, form=form, headers=headers).json_object())
     value, lifetime = answer.get("access_token"), answer.get("expires_in")
     if not isinstance(value, str) or not value.isascii() or not value.strip():
         raise BrokenAnswer(http.system, f"POST {path}: the answer names no access_token")
-    return Token(value, _seconds(lifetime))
+    return Token(value, seconds(lifetime))
 
 
-def _seconds(lifetime: Any) -> float | None:
+def _client(client_id: str, secret: str, client_auth: ClientAuth) -> tuple[dict[str, str], dict[str, str]]:
+    """How the client shows itself: what goes into the form, and the headers."""
+    if client_auth == "form":
+        return {"client_id": client_id, **({"client_secret": secret} if secret else {})}, {}
+    if client_auth == "basic-encoded":
+        client_id, secret = quote(client_id, safe=""), quote(secret, safe="")
+    return {}, basic(client_id, secret)
+
+
+def _scope(scope: str | None) -> dict[str, str]:
+    return {"scope": scope} if scope else {}
+
+
+def seconds(lifetime: Any) -> float | None:
     """``expires_in`` as a number; some servers write it as text."""
     try:
-        seconds = float(lifetime)
+        number = float(lifetime)
     except (TypeError, ValueError):
         return None
-    return seconds if 0 < seconds < float("inf") else None
+    return number if 0 < number < float("inf") else None
 
 
 def refusals_as_sign_in(http: HttpClient, call: Callable[[], T]) -> T:

@@ -33,7 +33,6 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
         SourceProtocol.INBOUND: "connectors.options.inbound:InboundOptions",
         SourceProtocol.MAPI: "connectors.options.mapi:MapiOptions",
         SourceProtocol.IGATE: "connectors.options.igate:IgateOptions",
-        SourceProtocol.XROAD_SOAP: "connectors.options.xroad_soap:XRoadSoapOptions",
         TargetProtocol.NPSP: "connectors.targets.options:NpspOptions",
         TargetProtocol.LGSP_DOCUMENT: "connectors.targets.options:LgspDocumentOptions",
         TargetProtocol.EMC: "connectors.targets.options:EmcOptions",
@@ -121,16 +120,32 @@ def load_entry(path: Path) -> SourceEntry | TargetEntry:
         problems.append(
             document.problem(("system",), f"'{name}' does not match the file name", f"Rename the file to {name}.yaml")
         )
-    if problems:
-        raise CatalogError(tuple(sorted(problems, key=lambda problem: problem.line)))
-    entry = model.model_validate({**document.data, "options": options})
-    entry._file = document.file
-    return entry
+    if not problems:
+        entry = model.model_validate({**document.data, "options": options})
+        entry._file = document.file
+        problems = _misfits(document, entry)
+        if not problems:
+            return entry
+    raise CatalogError(tuple(sorted(problems, key=lambda problem: problem.line)))
 
 
 def contract_path(entry: Entry) -> Path:
-    """Where the entry's contract snapshot stands."""
-    return CONTRACTS / entry.contract
+    """Where the entry's contract snapshot stands: below HOSYNC_CONTRACTS when that is set, else ``schemas/wire``."""
+    return Path(os.environ.get("HOSYNC_CONTRACTS") or CONTRACTS) / entry.contract
+
+
+def _misfits(document: Document, entry: Entry) -> list[CatalogProblem]:
+    """What does not go together between the options and the way a source is pulled, where the protocol has a say.
+
+    ``misfits(pull)`` of an options model yields the key to blame, below ``options``, and what it should be.
+    """
+    found = getattr(entry.options, "misfits", None)
+    if found is None or not isinstance(entry, SourceEntry):
+        return []
+    return [
+        document.problem(("options", *at), "does not fit 'pull'", problem[:1].upper() + problem[1:])
+        for at, problem in found(entry.pull)
+    ]
 
 
 def _options(document: Document, problems: list[CatalogProblem]) -> BaseModel | None:

@@ -4,7 +4,7 @@ import difflib
 import types
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -34,7 +34,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def _problem(document: Document, model: type[BaseModel], detail: Any, at: Location) -> CatalogProblem:
     location: Location = tuple(detail["loc"])
-    where = (*at, *location)
+    where = (*at, *_walk(model, location)[0])
     kind = detail["type"]
     if kind == "extra_forbidden":
         allowed = list(_fields(model, location[:-1]))
@@ -51,11 +51,28 @@ def _problem(document: Document, model: type[BaseModel], detail: Any, at: Locati
         given = _at(document.data, where)
         hint = nearest(given, allowed) if isinstance(given, str) else ""
         return document.problem(where, f"'{given}' is not allowed", f"{hint}Allowed: {', '.join(allowed)}")
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _unknown_kind(document, detail, where, model, location)
     if kind == "value_error":
         return document.problem(where, "not allowed", _sentence(str(detail["ctx"]["error"])))
     if kind == "inconsistent":
         return document.problem((*where, *detail["ctx"]["at"]), "does not fit the rest", _sentence(detail["msg"]))
     return document.problem(where, _sentence(detail["msg"]).rstrip("."), "Correct the value")
+
+
+def _unknown_kind(
+    document: Document, detail: Any, where: Location, model: type[BaseModel], location: Location
+) -> CatalogProblem:
+    """A part that says no kind, or one that there is not."""
+    name = str(detail["ctx"]["discriminator"]).strip("'")
+    info = _fields(model, location[:-1]).get(str(location[-1]))
+    allowed = [
+        str(word) for one in _models(info.annotation if info else None) for word in _literal(one.model_fields[name])
+    ]
+    given = detail["ctx"].get("tag")
+    problem = "missing" if given is None else f"'{given}' is not allowed"
+    hint = nearest(given, allowed) if given else ""
+    return document.problem((*where, name), problem, f"{hint}Allowed: {', '.join(allowed)}")
 
 
 def _sentence(text: str) -> str:
@@ -73,20 +90,46 @@ def _at(data: Any, location: Location) -> Any:
 
 def _fields(model: type[BaseModel], location: Location) -> Mapping[str, Any]:
     """The fields of the model that stands at ``location``."""
-    current = model
+    _, found = _walk(model, location)
+    return found.model_fields if found else {}
+
+
+def _walk(model: type[BaseModel], location: Location) -> tuple[Location, type[BaseModel] | None]:
+    """The location as it stands in the file, and the model there.
+
+    Where a key holds one of several kinds of parts, pydantic puts the kind into the location, and no file has it there.
+    """
+    shown: list[str | int] = []
+    current: type[BaseModel] | None = model
+    kinds: list[type[BaseModel]] = []
     for part in location:
-        nested = _nested(current.model_fields[str(part)].annotation) if part in current.model_fields else None
-        if nested is None:
-            return {}
-        current = nested
-    return current.model_fields
+        if len(kinds) > 1:
+            current = next((kind for kind in kinds if _is_kind(kind, part)), None)
+            kinds = []
+            continue
+        shown.append(part)
+        if isinstance(part, str):
+            info = current.model_fields.get(part) if current else None
+            kinds = _models(info.annotation) if info else []
+            current = kinds[0] if len(kinds) == 1 else None
+    return tuple(shown), current
 
 
-def _nested(annotation: Any) -> type[BaseModel] | None:
-    for candidate in (annotation, *_parts(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+def _is_kind(model: type[BaseModel], kind: str | int) -> bool:
+    """Whether a literal of the model says that it is of this kind."""
+    return any(kind in _literal(field) for field in model.model_fields.values())
+
+
+def _literal(field: Any) -> tuple[Any, ...]:
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    return [
+        candidate
+        for candidate in (annotation, *_parts(annotation))
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel)
+    ]
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
@@ -106,8 +149,8 @@ def _choices(model: type[BaseModel], location: Location) -> list[str]:
 
 def _meaning(model: type[BaseModel], location: Location) -> str:
     info = _fields(model, location[:-1]).get(str(location[-1]))
-    nested = _nested(info.annotation) if info is not None else None
-    if nested is not None:
-        required = [name for name, field in nested.model_fields.items() if field.is_required()]
+    nested = _models(info.annotation) if info is not None else []
+    if len(nested) == 1:
+        required = [name for name, field in nested[0].model_fields.items() if field.is_required()]
         return f", with {', '.join(required)}" if required else ""
     return ""

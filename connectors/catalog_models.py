@@ -24,6 +24,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from connectors.options.paths import CutPath
+
 SYSTEM_NAME = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
 _DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -144,7 +146,6 @@ class SourceProtocol(StrEnum):
     INBOUND = "inbound"
     MAPI = "mapi"
     IGATE = "igate"
-    XROAD_SOAP = "xroad-soap"
 
 
 class TargetProtocol(StrEnum):
@@ -184,12 +185,12 @@ _STYLES = {
     SourceProtocol.INBOUND: frozenset({PullStyle.INBOUND}),
     SourceProtocol.MAPI: frozenset({PullStyle.WINDOW}),
     SourceProtocol.IGATE: frozenset({PullStyle.NEWEST_FIRST}),
-    SourceProtocol.XROAD_SOAP: frozenset({PullStyle.CHANGED_SINCE}),
 }
 
 
 class OpenList(Part):
-    """Which dossiers an ``open-list`` system is asked about: those not at their end ...
+    """Which dossiers an ``open-list`` system is asked about, or an ``inbound`` one is told about: those not at their
+    end ...
 
     They are named to the system by their dossier code.
     """
@@ -220,7 +221,7 @@ class Pull(Part):
     start: date
     """The first day ever read: where the very first run begins, and a full load."""
     open_list: OpenList | None = None
-    """``open-list``: which dossiers are asked about."""
+    """``open-list``: which dossiers are asked about. ``inbound``: which are announced."""
 
 
 class Entry(Part):
@@ -273,7 +274,7 @@ class SourceEntry(Entry):
     """How it speaks."""
     precedence: int = Field(ge=1, le=1000)
     """Who is right when two systems tell different states of one dossier at the same time: the higher one."""
-    cut: tuple[str, ...] = ()
+    cut: tuple[CutPath, ...] = ()
     """What is cut out of every answer before anything of it is kept, even in the page archive: paths of names with
     dots between, ``[]`` after the name of a list (``value[].ketQuaXuLy.phieuLLTP``)."""
     pull: Pull
@@ -285,8 +286,10 @@ class SourceEntry(Entry):
         if self.pull.style not in styles:
             allowed = " or ".join(f"'{style}'" for style in PullStyle if style in styles)
             raise inconsistent("pull", "style", f"protocol '{self.protocol}' is pulled by style {allowed}")
-        if (self.pull.style is PullStyle.OPEN_LIST) != (self.pull.open_list is not None):
-            raise inconsistent("pull", "open_list", "style 'open-list' needs it, and no other style takes it")
+        if self.pull.open_list is None and self.pull.style is PullStyle.OPEN_LIST:
+            raise inconsistent("pull", "open_list", "style 'open-list' needs it")
+        if self.pull.open_list is not None and self.pull.style not in (PullStyle.OPEN_LIST, PullStyle.INBOUND):
+            raise inconsistent("pull", "open_list", "only the styles 'open-list' and 'inbound' take it")
         return self
 
 

@@ -11,6 +11,7 @@ What a connection may hold besides host, port, login and password, in its extra:
 ``client_cert``  path of our client certificate (PEM), for mutual TLS
 ``client_key``   path of its key, when it is not in the same file
 ``proxy``        URL of the proxy to go through; proxy variables of the environment are ignored
+``path``         a folder, for systems that drop files; with it a connection may do without a host
 ===============  =========================================================================================
 
 Other keys belong to the protocol (``client_id``, ``client_secret``, ``site_id`` …) and are documented there.
@@ -180,7 +181,7 @@ def _settings(
     extra: Mapping[str, Any],
 ) -> ConnectionSettings:
     variable = _variable(conn_id)
-    if not host:
+    if not host and not extra.get("path"):
         raise ConnectionMissing(conn_id, "the connection names no host", f"Put the host into {variable}")
     if schema and schema not in ("http", "https"):
         raise ConnectionMissing(

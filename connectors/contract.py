@@ -97,13 +97,22 @@ def _departures(error: ValidationError) -> list[tuple[Drift, str]]:
     if error.validator == "additionalProperties":
         schema: Any = error.schema
         return [(Drift.NEW, _join(at, name)) for name in _keys(error) if name not in schema.get("properties", {})]
-    if error.validator in ("anyOf", "oneOf") and error.context:
-        # Of the alternatives, the one that was meant is the one that fails deepest.
-        deepest = max(len(each.absolute_path) for each in error.context)
-        if deepest > len(error.absolute_path):
-            inner = [each for each in error.context if len(each.absolute_path) == deepest]
-            return [found for each in inner for found in _departures(each)]
+    if error.validator in ("anyOf", "oneOf") and (meant := _meant(error)):
+        return [found for each in meant for found in _departures(each)]
     return [(Drift.OTHER_KIND, at)]
+
+
+def _meant(error: ValidationError) -> list[ValidationError]:
+    """What is wrong with the only alternative that is of the value's own kind; nothing when there is not one such."""
+    alternatives: dict[Any, list[ValidationError]] = {}
+    for each in error.context or ():
+        alternatives.setdefault(each.schema_path[0], []).append(each)
+    fitting = [
+        errors
+        for errors in alternatives.values()
+        if not any(each.validator in ("type", "const", "enum") and not each.path for each in errors)
+    ]
+    return fitting[0] if len(fitting) == 1 else []
 
 
 def _keys(error: ValidationError) -> list[str]:

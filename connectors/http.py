@@ -11,27 +11,36 @@ What it guarantees, whatever the other side does:
 Nothing is repeated here: whoever knows whether an operation may be repeated wraps the call in ``retry.repeat``.
 """
 
+import logging
+import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import requests
 import urllib3
 
-from connectors import deadline
+from connectors import deadline, json_text
 from connectors.catalog_models import Limits, Timeouts
 from connectors.connections import ConnectionSettings
 from connectors.errors import BrokenAnswer, CertificateProblem, ConnectorError, OutcomeUnknown
 from connectors.outcomes import of_status, of_transport
 
+T = TypeVar("T")
+Params = Mapping[str, str | int] | Sequence[tuple[str, str]]
+"""The query: pairs where a name may stand there more than once."""
+
 _CHUNK = 1 << 16
 _INFLATE_STEP = 1 << 20
 _GZIP = zlib.MAX_WBITS | 16
-_BOM = b"\xef\xbb\xbf"
+
+# On level DEBUG it writes every URL as it was sent, and some systems want their key among the parameters.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
 def new_message_id() -> str:
@@ -40,36 +49,37 @@ def new_message_id() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A complete answer: decoded ``body``, ``headers`` with lower-case names, ``media_type`` without parameters."""
+class Head:
+    """What comes before a body: ``headers`` with lower-case names, ``media_type`` without parameters."""
 
     system: str
     where: str
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
 
     @property
     def media_type(self) -> str:
         """``application/json`` of ``Application/JSON; charset=utf-8``; empty when the header is missing."""
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed(Head):
+    """An answer under way. ``chunks`` gives the decoded body once, piece by piece, and raises what a whole one would:
+    only after its last piece is it known that nothing was missing."""
+
+    chunks: Iterator[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Head):
+    """A complete answer, decoded."""
+
+    body: bytes = field(repr=False)
+
     def json(self) -> Any:
         """The body as JSON, strictly: UTF-8 only, no NaN, nothing after the end. Raises ``BrokenAnswer``."""
-        text = self.body.removeprefix(_BOM)
-        if self.media_type in ("text/html", "application/xhtml+xml") or text[:64].lstrip().startswith(b"<"):
-            raise BrokenAnswer(
-                self.system,
-                f"{self.where}: a page of markup came where JSON was expected",
-                "This is usually a sign-in page or a firewall: check the address and the account of the connection",
-                status=self.status,
-            )
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            problem = f"{self.where}: the answer is not valid JSON (byte {error.pos} of {len(text)})"
-        # Outside the handler: the JSON error holds the whole body and must not be chained to ours.
-        raise BrokenAnswer(self.system, problem, status=self.status)
+        return json_text.of_answer(self)
 
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object; anything else raises ``BrokenAnswer``."""
@@ -103,30 +113,36 @@ class HttpClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         accept_status: frozenset[int] = frozenset(),
+        where: str = "",
     ) -> Answer:
         """Send one request and read the whole answer.
 
         ``path`` begins with ``/`` and is added to the connection's base URL. At most one of ``json`` (anything orjson
         serializes), ``form`` and ``content`` is the body. Statuses in ``accept_status`` are returned like a 2xx, for
-        protocols whose errors are in the body. Raises the errors of ``connectors.errors``.
+        protocols whose errors are in the body. ``where`` names the call in messages instead of method and path, which
+        may hold what belongs in none. Raises the errors of ``connectors.errors``.
         """
-        where = f"{method} {path}"
+        where = where or f"{method} {path}"
         sent_headers = {"Accept": "application/json", **(headers or {})}
         body: bytes | Mapping[str, str] | None = content if content is not None else form
         if json is not None:
             body = orjson.dumps(json)
             sent_headers.setdefault("Content-Type", "application/json; charset=utf-8")
         answer = self._exchange(method, path, where, params=params, body=body, headers=sent_headers)
-        problem = of_status(self.system, where, answer.status, answer.headers, answer.body)
-        if problem is not None and answer.status not in accept_status:
+        problem = None if answer.status in accept_status else self.problem(answer)
+        if problem is not None:
             raise problem
         return answer
+
+    def problem(self, answer: Answer) -> ConnectorError | None:
+        """What status and headers say went wrong; ``None`` when all is well. Clients behind gateways know more."""
+        return of_status(answer.system, answer.where, answer.status, answer.headers, answer.body)
 
     def touch(self) -> None:
         """Ask for ``/`` and take any status: raises only when nothing answers there."""
@@ -136,67 +152,136 @@ class HttpClient:
         """Close the connections."""
         self._session.close()
 
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        where: str = "",
+    ) -> Iterator[Streamed]:
+        """Send one request and read the answer piece by piece inside the ``with`` block, whatever its status.
+
+        The limits are those of ``request``; the total time counts only while we wait for the system, so that whoever
+        uses the pieces may take its time. Raises the errors of ``connectors.errors``, from ``chunks`` too.
+        """
+        where = where or f"{method} {path}"
+        with self._open(method, path, where, params=None, body=content, headers=headers or {}) as answer:
+            yield answer
+
     def _exchange(
         self,
         method: str,
         path: str,
         where: str,
         *,
-        params: Mapping[str, str | int] | None,
+        params: Params | None,
         body: bytes | Mapping[str, str] | None,
         headers: Mapping[str, str],
     ) -> Answer:
+        with self._open(method, path, where, params=params, body=body, headers=headers) as answer:
+            return Answer(
+                system=answer.system,
+                where=where,
+                status=answer.status,
+                headers=answer.headers,
+                body=b"".join(answer.chunks),
+            )
+
+    @contextmanager
+    def _open(
+        self,
+        method: str,
+        path: str,
+        where: str,
+        *,
+        params: Params | None,
+        body: bytes | Mapping[str, str] | None,
+        headers: Mapping[str, str],
+    ) -> Iterator[Streamed]:
         limits = self._timeouts
+        budget = _Budget(limits.total_s)
+
+        def send() -> requests.Response:
+            return self._session.request(
+                method,
+                self.settings.base_url + path,
+                params=params,
+                data=body,
+                headers=dict(headers),
+                timeout=(min(limits.connect_s, limits.total_s), limits.read_s),
+                allow_redirects=False,
+                stream=True,
+            )
+
+        with self._guarded(where, budget, send) as response:
+            yield Streamed(
+                system=self.system,
+                where=where,
+                status=response.status_code,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                chunks=self._read(where, response, budget),
+            )
+
+    def _guarded(self, where: str, budget: "_Budget", call: Callable[[], T]) -> T:
+        """``call()`` within what is left of the total time; what goes wrong comes out as a ``ConnectorError``."""
         failure: ConnectorError
-        with deadline.total_deadline(limits.total_s):
+        with deadline.total_deadline(budget.left_s):
+            started = time.monotonic()
             try:
-                with self._session.request(
-                    method,
-                    self.settings.base_url + path,
-                    params=params,
-                    data=body,
-                    headers=dict(headers),
-                    timeout=(min(limits.connect_s, limits.total_s), limits.read_s),
-                    allow_redirects=False,
-                    stream=True,
-                ) as response:
-                    return Answer(
-                        system=self.system,
-                        where=where,
-                        status=response.status_code,
-                        headers={name.lower(): value for name, value in response.headers.items()},
-                        body=self._read(where, response),
-                    )
+                return call()
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
                 failure = of_transport(self.system, where, error)
                 if deadline.passed():
                     failure = OutcomeUnknown(
                         self.system,
-                        f"{where}: not finished within {limits.total_s:g} s",
+                        f"{where}: not finished within {budget.total_s:g} s",
                         "If the system is only slow, raise timeouts.total_s in its catalog entry",
                     )
+                elif type(failure) is OutcomeUnknown and not failure.next_step and "https:" in self.settings.base_url:
+                    failure.next_step = "If it always does, the server may want another 'client_cert' in the connection"
+            finally:
+                budget.left_s -= time.monotonic() - started
         # Outside the handler: what requests raised may hold the request, so it is not chained.
         raise failure
 
-    def _read(self, where: str, response: requests.Response) -> bytes:
+    def _read(self, where: str, response: requests.Response, budget: "_Budget") -> Iterator[bytes]:
         """The decoded body, at most the cap; raises ``BrokenAnswer`` when it is longer, cut or oddly encoded."""
+
+        def receive() -> bytes:
+            chunk: bytes = self._guarded(where, budget, lambda: response.raw.read(_CHUNK, decode_content=False))
+            return chunk
+
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-        chunks = iter(lambda: response.raw.read(_CHUNK, decode_content=False), b"")
+        chunks = iter(receive, b"")
         if encoding in ("", "identity"):
             pieces: Iterator[bytes] = chunks
         elif encoding in ("gzip", "x-gzip"):
             pieces = _inflated(chunks, lambda problem: self._broken(where, problem))
         else:
             raise self._broken(where, "its Content-Encoding is not one we asked for")
-        body = bytearray()
+        size = 0
         for piece in pieces:
-            body += piece
-            if len(body) > self._cap:
+            size += len(piece)
+            if size > self._cap:
                 raise self._broken(where, f"it is larger than {self._cap >> 20} MB (limits.max_response_mb)")
-        return bytes(body)
+            yield piece
 
     def _broken(self, where: str, problem: str) -> BrokenAnswer:
         return BrokenAnswer(self.system, f"{where}: the answer cannot be used: {problem}")
+
+
+@dataclass(slots=True)
+class _Budget:
+    """How long one exchange may make us wait, and how much of that is left."""
+
+    total_s: float
+    left_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left_s = self.total_s
 
 
 def _inflated(chunks: Iterator[bytes], broken: Callable[[str], BrokenAnswer]) -> Iterator[bytes]:

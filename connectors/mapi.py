@@ -105,7 +105,7 @@ class MapiClient:
                 "Ask the owner of the system what the code means",
                 code=answer.code,
             )
-        return rows_of(self._http, service, answer), answer.http.body
+        return rows_of(self._http.system, f"service {service}", answer.document), answer.http.body
 
     def _post(self, service: str, parameters: Mapping[str, Any], session: str) -> MapiAnswer:
         body = {"session": session, "service": service, **parameters}
@@ -119,13 +119,13 @@ class MapiClient:
         )
 
 
-def rows_of(http: HttpClient, service: str, answer: MapiAnswer) -> list[Mapping[str, Any]]:
+def rows_of(system: str, where: str, document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The objects under ``data``. ``null`` is an empty list, since the error code has vouched for the answer."""
-    if "data" not in answer.document:
-        raise BrokenAnswer(http.system, f"service {service}: the answer has no 'data'")
-    rows = answer.document["data"]
+    if "data" not in document:
+        raise BrokenAnswer(system, f"{where}: the answer has no 'data'")
+    rows = document["data"]
     if rows is None:
         return []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BrokenAnswer(http.system, f"service {service}: 'data' is not a list of objects")
+        raise BrokenAnswer(system, f"{where}: 'data' is not a list of objects")
     return rows

@@ -4,6 +4,7 @@ A paging server can repeat a page for ever, ignore the page number, announce a t
 page in the middle. None of these may look like an end, and none may run for ever.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from connectors.http import Answer
 MOST_PAGES = 100_000
 """No listing is longer than this; a server that announces more is not believed."""
 
+MOST_RETURNS = 3
+"""Records that change while they are read can bring the same page again; one that comes more often is a circle."""
+
 
 class LoopGuard:
     """Watches one pass over a listing: raises ``Repeated`` when a page comes again or there is no end."""
@@ -22,7 +26,8 @@ class LoopGuard:
         self._system = system
         self._most = most_pages
         self._count = 0
-        self._previous: tuple[Hashable, ...] = ()
+        self._previous: int | None = None
+        self._seen: Counter[int] = Counter()
         self._total: int | None = None
         self.shrank = False
         """Whether the total went down meanwhile: records moved up, and one may have slipped between two pages."""
@@ -30,11 +35,12 @@ class LoopGuard:
     def see(self, keys: Sequence[Hashable], total: int | None = None) -> None:
         """Take note of one page by the identities of its records, in order, and of the total it announces."""
         self._count += 1
-        current = tuple(keys)
-        if current and current == self._previous:
+        current = hash(tuple(keys))
+        self._seen[current] += bool(keys)
+        if keys and (current == self._previous or self._seen[current] > MOST_RETURNS):
             raise Repeated(
                 self._system,
-                f"page {self._count} holds the same records as the page before",
+                f"page {self._count} holds the same records as the page before, or as several earlier ones",
                 "The system ignores the page number or repeats a page: tell its owner",
             )
         if self._count > self._most:
@@ -52,13 +58,16 @@ class SpringPage:
     total: int | None
 
 
-def spring_page(answer: Answer, asked: int) -> SpringPage:
-    """Read a Spring page and check that it is the one asked for (numbers from 0); raises ``BrokenAnswer``."""
+def spring_page(answer: Answer, asked: int | None) -> SpringPage:
+    """Read a Spring page and check that it is the one asked for (numbers from 0); raises ``BrokenAnswer``.
+
+    ``None``: it is known to be."""
     body = answer.json_object()
     content, last, number, total = (body.get(key) for key in ("content", "last", "number", "totalElements"))
 
     def broken(problem: str) -> BrokenAnswer:
-        return BrokenAnswer(answer.system, f"{answer.where}, page {asked}: {problem}")
+        page = "" if asked is None else f", page {asked}"
+        return BrokenAnswer(answer.system, f"{answer.where}{page}: {problem}")
 
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
         raise broken("'content' is not a list of objects")
@@ -66,7 +75,7 @@ def spring_page(answer: Answer, asked: int) -> SpringPage:
         raise broken("'last' does not say whether this is the last page")
     if total is not None and (isinstance(total, bool) or not isinstance(total, int) or total < 0):
         raise broken("'totalElements' is not a count")
-    if number is not None and number != asked:
+    if None not in (asked, number) and number != asked:
         raise Repeated(answer.system, f"{answer.where}: asked for page {asked}, got another", "Tell its owner")
     if not content and not last:
         raise broken("it is empty, yet not the last")

@@ -45,6 +45,12 @@ def safe(position: datetime, *, pull: Pull, now: datetime) -> datetime:
     return min(position, now - pull.safety_lag)
 
 
+def moved(position: datetime, *, held: datetime | None, pull: Pull, now: datetime) -> str | None:
+    """The cursor after everything up to ``position`` was read, as text; ``None`` when that does not move it on."""
+    reached = safe(position, pull=pull, now=now)
+    return to_text(reached) if held is None or reached > held else None
+
+
 def to_text(moment: datetime) -> str:
     """A cursor as text: ISO 8601 in UTC."""
     return moment.astimezone(UTC).isoformat()

@@ -1,176 +1,148 @@
-"""WSDL snapshots: what to send and what to expect, taken once from the contract file, never from the network.
+"""Comparing two WSDLs by what matters on the wire: operations, messages, names, types, how often, in which order.
 
-zeep reads the contract and writes requests. Answers are not given to zeep: it turns what it cannot parse into ``None``
-without a word and builds an object tree many times the size of the message. From its schema a ``Shape`` is derived
-once, and ``soap`` reads answers by that.
+Addresses, prefixes, documentation, the names of types, and the order of definitions change nothing there and are not
+compared. What the schema language can say beyond types (lists of allowed values, lengths, patterns) is not either.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any, NoReturn
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import urljoin
 
 import zeep
 from lxml import etree
 from zeep.exceptions import Error as ZeepError
 from zeep.transports import Transport
+from zeep.wsdl.bindings.soap import Soap12Binding
 
-from connectors.errors import ContractBroken
+from connectors.soap.operations import KNOWN, SETTINGS, bindings, load
+from connectors.soap.shapes import Field, Shape, shape_of
+from connectors.xml_text import NotXml, parse
 
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One element of a complex type. ``shape`` is ``None`` for a leaf, which holds text."""
-
-    name: str
-    required: bool
-    many: bool
-    shape: "Shape | None"
+Fetch = Callable[[str], bytes]
+"""Gets what a WSDL imports, by its absolute URL; raises ``OSError`` when it does not want to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A complex type: its elements by qualified tag, and the names of those that may come many times."""
-
-    fields: dict[str, Field]
-    lists: list[str]
-
-    def lacking(self, record: Mapping[str, Any]) -> list[str]:
-        """Required elements that ``record`` (read by this shape) does not have, as dotted names."""
-        lacking: list[str] = []
-        for field in self.fields.values():
-            value = record.get(field.name)
-            if field.required and (value is None or value == []):
-                lacking.append(field.name)
-            elif field.shape is not None:
-                for part in value if isinstance(value, list) else [value]:
-                    if isinstance(part, Mapping):
-                        lacking += [f"{field.name}.{name}" for name in field.shape.lacking(part)]
-        return lacking
+class NotWsdl(ValueError):
+    """Not a WSDL that can be read; the text says why, without any of its content."""
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """Where an answer has its records: the qualified tags below the response element, and their shape."""
+def differences(snapshot: Path, live: bytes, *, address: str, fetch: Fetch) -> list[str]:
+    """How ``live`` differs from ``snapshot``: one sentence each, by operation and element; empty when it does not.
 
-    tags: tuple[str, ...]
-    shape: Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of a contract. ``response`` is the qualified tag of the answer's body element."""
-
-    system: str
-    name: str
-    soap_action: str
-    response: str
-    shape: Shape
-    _client: Any
-
-    def records(self, path: str) -> Records:
-        """What the contract says about ``path`` (local names with slashes); ``ContractBroken`` if it has no such."""
-        shape: Shape | None = self.shape
-        tags = []
-        for name in path.split("/"):
-            fields = shape.fields if shape is not None else {}
-            tag = next((tag for tag, part in fields.items() if part.name == name), None)
-            if tag is None:
-                known = ", ".join(part.name for part in fields.values()) or "nothing"
-                problem = f"the answer of '{self.name}' has no '{name}' as in {path}; there is: {known}"
-                raise ContractBroken(self.system, problem, "Correct options.answer.records in the catalog entry")
-            tags.append(tag)
-            shape = fields[tag].shape
-        return Records(tuple(tags), shape or Shape({}, []))
-
-    def envelope(self, headers: Sequence[etree._Element], values: Mapping[str, Any]) -> bytes:
-        """The request as bytes; ``ContractBroken`` when the contract does not take these ``values``."""
-        try:
-            message = self._client.create_message(
-                self._client.service, self.name, _soapheaders=list(headers), **dict(values)
-            )
-        except (ZeepError, TypeError, ValueError):
-            names = ", ".join(values)
-            problem = f"the contract's operation '{self.name}' does not take: {names}"
-            raise ContractBroken(self.system, problem, "Correct options.request in the catalog entry") from None
-        return etree.tostring(message, encoding="UTF-8", xml_declaration=True)
+    ``address`` is where ``live`` came from; what it imports from there is got by ``fetch``. Raises ``NotWsdl`` for a
+    live WSDL that cannot be read, and what ``load`` raises for the snapshot.
+    """
+    ours, theirs = _operations(load(snapshot)), _operations(_live(live, address, fetch))
+    found = [f"operation {name} is gone" for name in ours if name not in theirs]
+    found += [f"operation {name} is new" for name in theirs if name not in ours]
+    for name, ways in ours.items():
+        found += _of_operation(name, ways, theirs[name]) if name in theirs else []
+    return found
 
 
-def load_operation(system: str, path: Path, name: str) -> Operation:
-    """An operation of the contract at ``path``; raises ``ContractBroken`` that says what is missing."""
-    fix = f"Put the right contract snapshot at {path}"
+def _live(body: bytes, address: str, fetch: Fetch) -> Any:
+    document: Any = zeep.wsdl.Document  # untyped
     try:
-        client = _client(path)
-        binding = next(iter(client.wsdl.bindings.values()), None)
-    except (OSError, ZeepError, etree.LxmlError) as error:
-        raise ContractBroken(system, f"the contract cannot be read ({type(error).__name__})", fix) from error
-    if binding is None:
-        raise ContractBroken(system, "the contract has no binding for SOAP over HTTP", fix)
-    operation = binding._operations.get(name)
-    if operation is None:
-        known = ", ".join(sorted(binding._operations)) or "none"
-        raise ContractBroken(system, f"the contract has no operation '{name}'; it has: {known}", fix)
-    output = operation.output.body
-    return Operation(
-        system, name, operation.soapaction or "", str(output.qname), _shape(output.type, {}, set()), client
+        if parse(body).tag != "{http://schemas.xmlsoap.org/wsdl/}definitions":
+            raise NotWsdl("it is no WSDL")
+    except NotXml as error:
+        raise NotWsdl(str(error)) from None
+    try:
+        return document(BytesIO(body), _Fetching(address, fetch), base=address, settings=SETTINGS)
+    except (ZeepError, etree.LxmlError, OSError, NotImplementedError, ValueError, KeyError, AttributeError) as error:
+        reason = type(error).__name__
+    raise NotWsdl(f"it cannot be read as a WSDL ({reason})")
+
+
+class _Fetching(Transport):
+    """Gets imports in the way that the caller allows."""
+
+    def __init__(self, address: str, fetch: Fetch) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # zeep has no types
+        self._address = address
+        self._fetch = fetch
+
+    def load(self, url: str) -> bytes:
+        """What a WSDL or a schema imports."""
+        return KNOWN[url].read_bytes() if url in KNOWN else self._fetch(urljoin(self._address, url))
+
+
+def _operations(document: Any) -> dict[str, dict[str, Any]]:
+    """Operations by name, and of each the ways to call it by SOAP version."""
+    found: dict[str, dict[str, Any]] = {}
+    for binding in bindings(document).values():
+        version = "SOAP 1.2" if isinstance(binding, Soap12Binding) else "SOAP 1.1"
+        for name, operation in binding._operations.items():
+            found.setdefault(name, {}).setdefault(version, operation)
+    return found
+
+
+def _of_operation(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[str]:
+    for version, operation in ours.items():
+        if version not in theirs:
+            yield f"{name}: {version} is gone"
+            continue
+        other = theirs[version]
+        if (operation.soapaction or "") != (other.soapaction or ""):
+            yield f"{name}: another SOAPAction"
+        if operation.style != other.style:
+            yield f"{name}: was of style {operation.style}, is {other.style}"
+    for version in [version for version in ours if version in theirs][:1]:  # the messages are the same in all
+        yield from _of_message(f"{name} request", ours[version].input, theirs[version].input)
+        yield from _of_message(f"{name} answer", ours[version].output, theirs[version].output)
+
+
+def _of_message(name: str, ours: Any, theirs: Any) -> Iterator[str]:
+    body, other = getattr(ours, "body", None), getattr(theirs, "body", None)
+    if body is None or other is None:
+        if (body is None) != (other is None):
+            yield f"{name}: {'is new' if body is None else 'is gone'}"
+        return
+    if str(body.qname) != str(other.qname):
+        yield f"{name}: was the element {body.qname}, is {other.qname}"
+    yield from _of_shapes(f"{name}: ", shape_of(body.type), shape_of(other.type), set())
+
+
+def _of_shapes(at: str, ours: Shape, theirs: Shape, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """Field by field; two shapes are compared once, wherever they meet again."""
+    if (id(ours), id(theirs)) in seen:
+        return
+    seen.add((id(ours), id(theirs)))
+    mine, yours = ({field.name: field for field in shape.fields.values()} for shape in (ours, theirs))
+    yield from (f"{at}{name} is gone" for name in mine if name not in yours)
+    yield from (f"{at}{name} is new ({_written(yours[name])})" for name in yours if name not in mine)
+    common = [name for name in mine if name in yours]
+    if common != [name for name in yours if name in mine]:
+        yield f"{at.removesuffix('.').removesuffix(': ')}: its elements come in another order"
+    for name in common:
+        before, now = mine[name], yours[name]
+        if _written(before) != _written(now):
+            yield f"{at}{name} was {_written(before)}, is {_written(now)}"
+        if before.tag != now.tag:
+            yield f"{at}{name} has another namespace"
+        if before.shape is not None and now.shape is not None:
+            yield from _of_shapes(f"{at}{name}.", before.shape, now.shape, seen)
+    if ours.item is not None and theirs.item is not None:
+        if _written(ours.item) != _written(theirs.item):
+            yield f"{at}items were {_written(ours.item)}, are {_written(theirs.item)}"
+        if ours.item.shape is not None and theirs.item.shape is not None:
+            yield from _of_shapes(f"{at}item.", ours.item.shape, theirs.item.shape, seen)
+    had, has = ({name: kind for name, kind, _ in shape.attributes.values()} for shape in (ours, theirs))
+    yield from (f"{at}attribute {name} is gone" for name in had if name not in has)
+    yield from (f"{at}attribute {name} is new" for name in has if name not in had)
+    yield from (
+        f"{at}attribute {name} was {had[name]}, is {has[name]}" for name in had if has.get(name, had[name]) != had[name]
     )
 
 
-@lru_cache(maxsize=64)
-def _client(path: Path) -> Any:
-    """One client per contract and process: reading a contract takes some 20 ms."""
-    settings = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, xml_huge_tree=False)
-    client: Any = zeep.Client  # untyped
-    return client(str(path), transport=_LocalTransport(path.parent), settings=settings)
-
-
-class _LocalTransport(Transport):
-    """Serves the contract's own folder and refuses everything else, whatever a contract imports."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # zeep has no types
-        self._folder = folder.resolve()
-
-    def load(self, url: str) -> bytes:
-        """A file of the folder; an absolute URL stands for the file of the same name in it."""
-        parts = urlsplit(url)
-        path = Path(unquote(parts.path))
-        local = (self._folder / path.name if parts.scheme in ("http", "https") else path).resolve()
-        if not local.is_relative_to(self._folder):
-            raise OSError("a contract may only import files of its own folder")
-        return local.read_bytes()
-
-    def post(self, *_: Any) -> NoReturn:
-        """Requests go through ``HttpClient``, never through zeep."""
-        raise RuntimeError("zeep only writes messages here")
-
-
-def _shape(kind: Any, known: dict[int, Shape], unfinished: set[int]) -> Shape:
-    """The shape of a zeep complex type; one that contains itself is met again in ``known``, still ``unfinished``."""
-    if id(kind) in known:
-        return known[id(kind)]
-    shape = known[id(kind)] = Shape({}, [])
-    unfinished.add(id(kind))
-    # Inside a choice nothing is required by itself; only plain sequences say what must be there.
-    plain = isinstance(kind._element, zeep.xsd.Sequence | zeep.xsd.All)
-    direct = {id(element) for element in kind._element} if plain else set()
-    for name, element in kind.elements:
-        if not isinstance(element, zeep.xsd.Element):
-            continue  # xsd:any has no name of its own
-        if name.startswith("_value_"):
-            continue  # the text of a type with simple content, which is a leaf with attributes
-        nested = _shape(element.type, known, unfinished) if isinstance(element.type, zeep.xsd.ComplexType) else None
-        many = bool(element.accepts_multiple)
-        shape.fields[str(element.qname)] = Field(
-            name=name,
-            required=id(element) in direct and element.min_occurs > 0 and not element.nillable,
-            many=many,
-            # A type that is still being read is one that contains itself, and so has elements.
-            shape=nested if nested is not None and (nested.fields or id(element.type) in unfinished) else None,
-        )
-        if many:
-            shape.lists.append(name)
-    unfinished.discard(id(kind))
-    return shape
+def _written(field: Field) -> str:
+    kind = field.kind if field.shape is None else "a record"
+    times = {
+        (True, True): "1 or more",
+        (True, False): "once",
+        (False, True): "any number",
+        (False, False): "at most once",
+    }
+    return f"{kind}, {times[field.required, field.many]}"

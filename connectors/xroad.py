@@ -22,8 +22,7 @@ import re
 
 from lxml import etree
 
-from connectors.errors import ConnectorError, GatewayRefused, NotSent, OutcomeUnknown, Refused
-from connectors.soap import Fault
+from connectors.errors import ConnectorError, GatewayRefused, NotSent, OutcomeUnknown
 
 _XROAD = "http://x-road.eu/xsd/xroad.xsd"
 _IDENTIFIERS = "http://x-road.eu/xsd/identifiers"
@@ -47,14 +46,17 @@ def header(*, client: str, service: str, message_id: str, user_id: str = "") -> 
     return [*elements, _leaf("id", message_id), _leaf("protocolVersion", "4.0")]
 
 
-def of_fault(system: str, where: str, fault: Fault) -> ConnectorError:
-    """The meaning of a fault."""
-    code = fault.code.rpartition(":")[2].lower().replace("_", "")
+def is_gateways(code: str, detail_id: str | None) -> bool:
+    """Whether an error is a security server's own, not the service's."""
+    return detail_id is not None or _GATEWAY.match(_plain(code)) is not None
+
+
+def of_gateway(system: str, where: str, code: str, detail_id: str | None) -> ConnectorError:
+    """The meaning of a security server's own error. ``code`` and ``detail_id`` are shown: without anything unsafe."""
+    said = f"{where}: the security server answered {code or 'an error without code'}"
+    quote = f"Quote {detail_id} to its operator" if detail_id else "Ask its operator"
+    code = _plain(code)
     last = code.rpartition(".")[2]
-    if fault.detail_id is None and not _GATEWAY.match(code):
-        return _of_service(system, where, fault, code)
-    said = f"{where}: the security server answered {fault.code or 'a fault without code'}"
-    quote = f"Quote {fault.detail_id} to its operator" if fault.detail_id else "Ask its operator"
     if last in _SWITCHED_OFF:
         return NotSent(system, f"{said}: the service is switched off", quote)
     if last in _WRONG_NAMES_OR_RIGHTS or code.partition(".")[0] == "client":
@@ -65,12 +67,8 @@ def of_fault(system: str, where: str, fault: Fault) -> ConnectorError:
     return OutcomeUnknown(system, said, quote)
 
 
-def _of_service(system: str, where: str, fault: Fault, code: str) -> ConnectorError:
-    """A fault of the service itself. Many stacks blame the server for what the client did, so only Client is final."""
-    said = f"{where}: the service answered with the fault {fault.code or 'without code'}"
-    if code.partition(".")[0] in ("client", "sender"):
-        return Refused(system, said, "The request does not please the service: compare it with its contract", code=code)
-    return OutcomeUnknown(system, said, "If it stays, tell the owner of the service")
+def _plain(code: str) -> str:
+    return code.rpartition(":")[2].lower().replace("_", "")
 
 
 def _identifier(name: str, object_type: str, parts: tuple[str, ...], identifier: str) -> etree._Element:

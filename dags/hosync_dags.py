@@ -84,6 +84,11 @@ def pulled(system: str) -> Asset:
     return Asset(name=f"hosync/pulled/{system}", uri=f"x-hosync://pulled/{system}", group="hosync")
 
 
+def redriven() -> Asset:
+    """Records that had been set aside came into the ledger."""
+    return Asset(name="hosync/redriven", uri="x-hosync://redriven", group="hosync")
+
+
 def delivered(target: str) -> Asset:
     """This target has acknowledged something."""
     return Asset(name=f"hosync/delivered/{target}", uri=f"x-hosync://delivered/{target}", group="hosync")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowException
-from hosync_dags import ZONE, dag_arguments, delivered, healing, in_words, is_wanted, pulled, skip, total
+from hosync_dags import ZONE, dag_arguments, delivered, healing, in_words, is_wanted, pulled, redriven, skip, total
 
 from connectors.catalog import load_catalog
 
@@ -79,7 +79,7 @@ def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
     done, correction = delivered(target), healing(target)
     schedule = entry.schedule and AssetOrTimeSchedule(
         timetable=CronTriggerTimetable(entry.schedule, timezone=ZONE),
-        assets=AssetAny(*(pulled(source.system) for source in sources), correction),
+        assets=AssetAny(*(pulled(source.system) for source in sources), redriven(), correction),
     )
 
     with DAG(

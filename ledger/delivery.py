@@ -13,14 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import orjson
 from psycopg.rows import dict_row
 from sqlalchemy import Engine, text
 
 from ledger import delivery_sql
 from ledger.engine import Cursor, reading, transaction
 from ledger.feed import expand_feed as expand_feed
-from ledger.rows import open_step_personal
+from ledger.rows import open_step_personal, opened
 from ledger.sealing import Sealer
 from ledger.settling import effect_of, given_up
 from ledger.types import Backlog, Claimed, Doubt, Phase, Sending, SettleCounts, Settlement
@@ -152,8 +151,7 @@ def _claimed(
     row: Mapping[str, Any], held: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], sealer: Sealer
 ) -> Claimed:
     dossier = {name: value for name, value in held.items() if name not in _DOSSIER_ONLY}
-    dossier |= {"procedure_name": None, "field_code": None, "field_name": None, "agency_name": None}
-    dossier |= {"native_state": None, "results": []} | held["attributes"] | orjson.loads(sealer.open(held["personal"]))
+    dossier |= opened(held, sealer)
     doubt = None
     if row["sending_phase"]:
         doubt = Doubt(

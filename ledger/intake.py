@@ -28,10 +28,12 @@ from ledger.errors import (
 from ledger.judging import Verdict
 from ledger.locks import session_lock
 from ledger.page_store import count, judge_page, write_page
-from ledger.quarantine import Broken, broken, clashing, quarantine, resolve
+from ledger.quarantine import Broken, broken, clashing, close_redriven, homeless, quarantine, resolve
 from ledger.reading import Reading, read
 from ledger.sealing import KEY_VARIABLE, Sealer
+from ledger.snapshots import told_again
 from ledger.types import PageCounts, PageIntake, PullMode
+from schemas.identifiers import procedure_stem
 
 _ATTEMPTS = 5
 
@@ -78,6 +80,25 @@ def open_source_ids(engine: Engine, system: str) -> list[str]:
     """The system's own ids of its dossiers that are not at their end, sorted."""
     with reading(engine) as connection:
         return list(connection.execute(text(intake_sql.OPEN_SOURCE_IDS), {"system": system}).scalars())
+
+
+def open_codes(
+    engine: Engine, system: str, *, procedures: Sequence[str] = (), homes: Sequence[str] = (), turn: int = 0
+) -> list[str]:
+    """The codes (short form) of the dossiers that ``system`` may have news of: those that others brought, that are not
+    at their end, neither as a whole nor by what ``system`` told of them last.
+
+    ``procedures`` (national codes) and ``homes`` (the systems that brought them) narrow it down; empty: all. Each
+    ``turn`` gives another order, in which any of them may be first.
+    """
+    parameters = {
+        "system": system,
+        "procedures": [procedure_stem(code) for code in procedures],
+        "homes": list(homes),
+        "turn": turn,
+    }
+    with reading(engine) as connection:
+        return list(connection.execute(text(intake_sql.OPEN_CODES), parameters).scalars())
 
 
 def store_page(engine: Engine, sealer: Sealer, page: PageIntake) -> PageCounts:
@@ -147,7 +168,11 @@ def _store(database: Cursor, sealer: Sealer, page: PageIntake, prepared: _Prepar
     judged = judge_page(database, prepared.readings, system=page.system, precedence=page.precedence)
     write_page(database, judged, system=page.system, sealer=sealer, change_no=change_no)
     resolve(database, page.system, judged)
-    quarantine(database, page, [*prepared.problems, *(clashing(reading, sealer) for reading in judged.clashes)])
+    told_again(database, page.system, [each.known.dossier_id for each in judged.judgements if each.known])
+    refused = [clashing(reading, sealer) for reading in judged.clashes]
+    refused += [homeless(reading, page.natives[reading.position], sealer) for reading in judged.homeless]
+    quarantine(database, page, [*prepared.problems, *refused])
+    close_redriven(database, page, {reading.position for reading in (*judged.clashes, *judged.homeless)})
 
     verdicts = count(judged)
     counts = PageCounts(
@@ -156,7 +181,7 @@ def _store(database: Cursor, sealer: Sealer, page: PageIntake, prepared: _Prepar
         changed=verdicts[Verdict.CHANGED],
         unchanged=verdicts[Verdict.UNCHANGED],
         stale=verdicts[Verdict.STALE],
-        quarantined=len(page.problems) + len(judged.clashes),
+        quarantined=len(page.problems) + len(refused),
     )
     _add_page(database, page, counts, prepared, cursor_before)
     if page.cursor is not None:

@@ -22,7 +22,9 @@ FINISH_RUN = """
 MARK_INTERRUPTED_RUNS = """
     UPDATE pull_run
     SET status = 'interrupted', error = 'the process ended before the run did', finished_at = now()
+    -- Windows and re-drives run beside it under locks of their own; none of them takes a day.
     WHERE system = :system AND status = 'running'
+      AND (mode = 'incremental' OR started_at < now() - interval '1 day')
 """
 FIND_RUN = """
     SELECT seq, pg_current_xact_id()::text::bigint, (SELECT value FROM pull_cursor WHERE system = %(system)s)
@@ -65,12 +67,23 @@ OPEN_SOURCE_IDS = """
     WHERE reading.system = :system AND dossier.state NOT IN (3, 7, 8, 10)
     ORDER BY 1
 """
+# In another order at each turn, so that a run that is killed half-way does not leave the same ones unasked every time.
+OPEN_CODES = """
+    SELECT dossier.code
+    FROM dossier
+    LEFT JOIN dossier_reading told ON told.dossier_id = dossier.id AND told.system = :system
+    WHERE dossier.state NOT IN (3, 7, 8, 10) AND dossier.home_system <> :system
+      AND (cardinality(CAST(:homes AS text[])) = 0 OR dossier.home_system = ANY(:homes))
+      AND (cardinality(CAST(:procedures AS text[])) = 0 OR dossier.procedure_stem = ANY(:procedures))
+      AND (told.state IS NULL OR told.state NOT IN (3, 7, 8, 10))
+    ORDER BY hashtextextended(dossier.code, :turn)
+"""
 
 # --- what is known ----------------------------------------------------------------------------------------------
 
 _KNOWN = """
     SELECT id, code, home_system, home_precedence, source_id, content_hash, source_at, observed_at,
-           home_state, home_event_at, state, last_step, last_step_at, illegal_jumps
+           home_state, home_event_at, home_dated, state, last_step, last_step_at, illegal_jumps
     FROM dossier
 """
 KNOWN_BY_CODE = f"{_KNOWN} WHERE code = ANY(%s)"
@@ -78,7 +91,7 @@ KNOWN_BY_ID = f"{_KNOWN} WHERE id = ANY(%s)"
 # In id order, so that two pages that share dossiers wait for each other instead of deadlocking.
 LOCK_KNOWN = f"{_KNOWN} WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 GUEST_READINGS = """
-    SELECT dossier_id, system, precedence, source_id, content_hash, source_at, observed_at, state, event_at
+    SELECT dossier_id, system, precedence, source_id, content_hash, source_at, observed_at, state, event_at, dated
     FROM dossier_reading
     WHERE dossier_id = ANY(%s)
 """
@@ -122,13 +135,13 @@ ADVANCE_HOME = """
 """
 KEEP_GUEST_READINGS = """
     INSERT INTO dossier_reading (dossier_id, system, precedence, source_id, content_hash, source_at, observed_at,
-                                 state, event_at)
+                                 state, event_at, dated)
     SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::bytea[], %s::timestamptz[],
-                         %s::timestamptz[], %s::smallint[], %s::timestamptz[])
+                         %s::timestamptz[], %s::smallint[], %s::timestamptz[], %s::boolean[])
     ON CONFLICT (dossier_id, system) DO UPDATE
     SET precedence = excluded.precedence, source_id = excluded.source_id, content_hash = excluded.content_hash,
         source_at = excluded.source_at, observed_at = excluded.observed_at, state = excluded.state,
-        event_at = excluded.event_at
+        event_at = excluded.event_at, dated = excluded.dated
 """
 FORGET_GUEST_READINGS = "DELETE FROM dossier_reading WHERE dossier_id = ANY(%s) AND system = %s"
 ADD_ALIASES = """
@@ -156,22 +169,28 @@ ANY_OPEN = "SELECT 1 FROM quarantine WHERE system = %s AND state = 'open' LIMIT 
 RESOLVE_QUARANTINE = """
     UPDATE quarantine
     SET state = 'redriven', resolved_at = now(), resolution = 'a later page brought a good record'
-    WHERE system = %s AND state = 'open' AND record_key = ANY(%s)
+    WHERE system = %s AND state = 'open' AND record_key = ANY(%s) AND rule <> %s
 """
 QUARANTINE = """
     INSERT INTO quarantine (system, stage, field, rule, message, mapping_version, record_key, native, native_digest,
-                            first_run, last_run, times_seen, state)
-    SELECT %s, stage, field, rule, message, %s, record_key, native, native_digest, %s, %s, times_seen, 'open'
+                            first_run, last_run, fetched_at, times_seen, state)
+    SELECT %s, stage, field, rule, message, %s, record_key, native, native_digest, %s, %s, %s, times_seen, 'open'
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::bigint[])
          AS broken (stage, field, rule, message, record_key, native, native_digest, times_seen)
     ON CONFLICT (system, native_digest) DO UPDATE
     SET stage = excluded.stage, field = excluded.field, rule = excluded.rule, message = excluded.message,
         mapping_version = excluded.mapping_version, record_key = excluded.record_key,
-        last_run = excluded.last_run, last_seen_at = now(),
+        last_run = excluded.last_run, fetched_at = greatest(quarantine.fetched_at, excluded.fetched_at),
+        last_seen_at = CASE WHEN excluded.times_seen > 0 THEN now() ELSE quarantine.last_seen_at END,
         times_seen = quarantine.times_seen + excluded.times_seen,
         state = CASE WHEN quarantine.state = 'dismissed' THEN 'dismissed' ELSE 'open' END,
         resolved_at = CASE WHEN quarantine.state = 'dismissed' THEN quarantine.resolved_at END,
         resolution = CASE WHEN quarantine.state = 'dismissed' THEN quarantine.resolution END
+"""
+RESOLVE_REDRIVEN = """
+    UPDATE quarantine
+    SET state = 'redriven', resolved_at = now(), resolution = 'mapped again, mapping ' || %s
+    WHERE system = %s AND state = 'open' AND quarantine_id = ANY(%s)
 """
 FIND_KEY = "SELECT fingerprint FROM ledger_key"
 KEEP_KEY = "INSERT INTO ledger_key (fingerprint) VALUES (%s) ON CONFLICT DO NOTHING"

@@ -4,8 +4,9 @@ Pure: no database, no clock. ``judge`` gets everything that one page of one syst
 
 - Each system's newest reading stands for that system (``reading.py`` orders them). Older ones are *stale*: recorded
   in the history, and nothing else.
-- The *home* system is the one with the highest precedence that ever reported the dossier. Attributes are its own.
-- The state is the latest event over all systems' newest readings.
+- The *home* system is the one with the highest precedence that ever told what the dossier is about; one that tells only
+  of its progress never is. Attributes are the home's own.
+- The state is the latest event over all systems' newest readings (``leading`` says how undated ones are ranked).
 - Numbered steps are what targets are told. They grow in time, the last of them is always the dossier's state, and a
   step that turns up behind it gets no number. Where a source gives no step for a new state, one is derived.
 """
@@ -15,8 +16,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from ledger.reading import Order, Reading, event_rank, order_of
+from ledger.reading import TERMINAL_CODES, Order, Reading, event_rank, order_of
+from schemas.dossier import Dossier
 from schemas.states import State, is_legal
+
+UP_TO_FORWARDING = frozenset({int(State.REGISTERED), int(State.ACCEPTED), int(State.PROCESSING)})
+"""States in which a home has at most forwarded the dossier, so that others know better."""
 
 _ILLEGAL = frozenset((int(a), int(b)) for a in State for b in State if not is_legal(a, b))
 _INSTANT = timedelta(microseconds=1)
@@ -44,6 +49,7 @@ class SystemReading(NamedTuple):
     observed_at: datetime
     state: int
     event_at: datetime
+    dated: bool
 
     @property
     def order(self) -> Order:
@@ -124,13 +130,16 @@ class Judgement(NamedTuple):
 
 
 def judge(known: Known | None, readings: Sequence[Reading], system: str, precedence: int) -> Judgement:
-    """Judge what one page of ``system`` says about one dossier (at least one reading)."""
+    """Judge what one page of ``system`` says about one dossier (at least one reading).
+
+    Progress of a dossier that is not known, or known from this system alone, cannot be judged: see ``sorting.py``.
+    """
     older: Sequence[Reading] = ()
     newest = readings[0]
     if len(readings) > 1:
         *older, newest = sorted(readings, key=lambda reading: reading.order)
     base = known.reading_of(system) if known else None
-    mine = _as_kept(newest, base, system, precedence)
+    mine = _as_kept([*older, newest], base, system, precedence)
     if known and base and base.content_hash == newest.content_hash:
         return _nothing_new(known, base, newest, older, mine)
     if known and base and newest.order < base.order:
@@ -144,10 +153,15 @@ def repeats(known: Known, reading: Reading, system: str) -> bool:
     return base is not None and base.content_hash == reading.content_hash and base.source_at >= reading.source_at
 
 
-def _as_kept(newest: Reading, base: SystemReading | None, system: str, precedence: int) -> SystemReading:
-    event_at = newest.event_at
-    if base and base.state == newest.state and newest.dossier.state_at is None:
-        event_at = base.event_at  # the same state as before: it was entered when it was first seen
+def _as_kept(in_order: Sequence[Reading], base: SystemReading | None, system: str, precedence: int) -> SystemReading:
+    newest = in_order[-1]
+    state, event_at = (base.state, base.event_at) if base else (None, newest.event_at)
+    for reading in in_order:
+        if base is None or reading.order > base.order:
+            # Without a time of its own, the same state as before was entered when it was first seen.
+            if reading.state != state or reading.dossier.state_at is not None:
+                event_at = reading.event_at
+            state = reading.state
     return SystemReading(
         system=system,
         precedence=precedence,
@@ -157,6 +171,7 @@ def _as_kept(newest: Reading, base: SystemReading | None, system: str, precedenc
         observed_at=newest.observed_at,
         state=newest.state,
         event_at=event_at,
+        dated=newest.dated,
     )
 
 
@@ -199,18 +214,18 @@ def _too_late(
 def _newer(
     known: Known | None, base: SystemReading | None, newest: Reading, older: Sequence[Reading], mine: SystemReading
 ) -> Judgement:
-    takes_over = known is not None and mine.system != known.home.system and mine.precedence > known.home.precedence
+    takes_over = known is not None and _takes_over(known.home, mine, newest)
     is_home = known is None or mine.system == known.home.system or takes_over
     others = [kept for kept in (known.home, *known.guests) if kept.system != mine.system] if known else []
-    latest = max([*others, mine], key=_event_rank) if others else mine
+    latest = leading([*others, mine], mine.system if known is None or is_home else known.home.system)
+    steps = _steps(known, base, newest, older, mine, latest)
     if known is None:
         verdict = Verdict.NEW
-    elif is_home or latest.state != known.state:
+    elif is_home or latest.state != known.state or any(step.step_no for step in steps):
         verdict = Verdict.CHANGED
     else:
         # Another system's reading that changes nothing here: it agrees, or its event is older than what we know.
         verdict = Verdict.UNCHANGED if newest.state == known.state else Verdict.STALE
-    steps = _steps(known, base, newest, older, mine, latest)
     return Judgement(
         known=known,
         newest=newest,
@@ -223,6 +238,29 @@ def _newer(
         after=_after(known, latest, steps) if verdict in (Verdict.NEW, Verdict.CHANGED) else None,
         steps=tuple(steps),
     )
+
+
+def _takes_over(home: SystemReading, mine: SystemReading, newest: Reading) -> bool:
+    """Whether this system becomes the home instead. The name decides between equals, so that the order never does."""
+    if not isinstance(newest.dossier, Dossier) or mine.system == home.system:
+        return False
+    return (mine.precedence, mine.system) > (home.precedence, home.system)
+
+
+def leading(kept: Sequence[SystemReading], home: str) -> SystemReading:
+    """The reading whose state is the dossier's: the latest event, of one reading per system.
+
+    A guest that is undated has no event to compare, only the time at which we first saw its state. An end that another
+    system has dated stands against it: most often the guest has nothing to tell after its own part. It stands against
+    a dossier that is registered, accepted or in process elsewhere: a home forwards, and hears of the rest later.
+    """
+    dated = [each for each in kept if each.dated or each.system == home]
+    undated = [each for each in kept if not each.dated and each.system != home]
+    lead = max(dated, key=_event_rank)
+    if not undated or lead.state in TERMINAL_CODES:
+        return lead
+    guest = max(undated, key=_event_rank)
+    return guest if lead.state in UP_TO_FORWARDING or _event_rank(guest) > _event_rank(lead) else lead
 
 
 def _event_rank(kept: SystemReading) -> tuple[tuple[datetime, bool, int], str]:

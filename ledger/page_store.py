@@ -18,6 +18,7 @@ from ledger.reading import Reading
 from ledger.rows import home_row, step_row
 from ledger.sealing import Sealer
 from ledger.sorting import Sorted, sort_page
+from schemas.dossier import Dossier
 
 
 def judge_page(cursor: Cursor, readings: Sequence[Reading], *, system: str, precedence: int) -> Sorted:
@@ -29,7 +30,7 @@ def judge_page(cursor: Cursor, readings: Sequence[Reading], *, system: str, prec
         if (dossier := known.get(reading.dossier.code)) and not repeats(dossier, reading, system)
     }
     if touched:
-        locked = {fresh.dossier_id: fresh for _, fresh in _fetch(cursor, intake_sql.LOCK_KNOWN, sorted(touched))}
+        locked = {fresh.dossier_id: fresh for _, fresh in fetch_known(cursor, intake_sql.LOCK_KNOWN, sorted(touched))}
         known = {code: locked.get(dossier.dossier_id, dossier) for code, dossier in known.items()}
     return sort_page(readings, known, system=system, precedence=precedence)
 
@@ -62,7 +63,7 @@ def _id(judgement: Judgement) -> int:
 
 def _known(cursor: Cursor, readings: Sequence[Reading], system: str) -> dict[str, Known]:
     codes = {reading.dossier.code for reading in readings}
-    known = dict(_fetch(cursor, intake_sql.KNOWN_BY_CODE, list(codes)))
+    known = dict(fetch_known(cursor, intake_sql.KNOWN_BY_CODE, list(codes)))
     unknown = [reading for reading in readings if reading.dossier.code not in known]
     if unknown:
         known.update(_known_by_national_code(cursor, unknown, system))
@@ -70,16 +71,18 @@ def _known(cursor: Cursor, readings: Sequence[Reading], system: str) -> dict[str
 
 
 def _known_by_national_code(cursor: Cursor, readings: Sequence[Reading], system: str) -> dict[str, Known]:
-    national = {reading.dossier.national_code for reading in readings if reading.dossier.national_code}
+    national = {reading.national_code for reading in readings if reading.national_code}
     either = national | {reading.dossier.code for reading in readings}
     cursor.execute(intake_sql.BY_NATIONAL_CODE, {"either": list(either), "national": list(national)})
     ids: dict[str | None, int] = dict(cursor.fetchall())
     if not ids:
         return {}
-    dossiers = {known.dossier_id: known for _, known in _fetch(cursor, intake_sql.KNOWN_BY_ID, list(set(ids.values())))}
+    dossiers = {
+        known.dossier_id: known for _, known in fetch_known(cursor, intake_sql.KNOWN_BY_ID, list(set(ids.values())))
+    }
     found = {}
     for reading in readings:
-        dossier_id = ids.get(reading.dossier.code) or ids.get(reading.dossier.national_code)
+        dossier_id = ids.get(reading.dossier.code) or ids.get(reading.national_code)
         if dossier_id is not None:
             bound = dossiers[dossier_id].reading_of(system)
             # A system that holds the dossier under another id of its own means another dossier by this one.
@@ -88,7 +91,8 @@ def _known_by_national_code(cursor: Cursor, readings: Sequence[Reading], system:
     return found
 
 
-def _fetch(cursor: Cursor, statement: str, keys: Sequence[str] | Sequence[int]) -> Iterable[tuple[str, Known]]:
+def fetch_known(cursor: Cursor, statement: str, keys: Sequence[str] | Sequence[int]) -> Iterable[tuple[str, Known]]:
+    """The dossiers that one of the ``KNOWN_…`` statements finds for the keys, each with its code."""
     rows = cursor.execute(statement, [keys]).fetchall()
     if not rows:
         return []
@@ -140,9 +144,16 @@ def _write_new(cursor: Cursor, new: Sequence[Judgement], sealer: Sealer, change_
 def _new_row(dossier_id: int, each: Judgement, sealer: Sealer, change_no: int) -> tuple[Any, ...]:
     assert each.after is not None
     first_step_at = min(step.at for step in each.steps)
-    dossier = each.newest.dossier
+    dossier = _attributes(each)
     home = home_row(each.mine, dossier, sealer)
     return dossier_id, dossier.code, *home, *each.after, first_step_at, 1, change_no
+
+
+def _attributes(judgement: Judgement) -> Dossier:
+    """What the home tells of the dossier; a home has always told that."""
+    dossier = judgement.newest.dossier
+    assert isinstance(dossier, Dossier)
+    return dossier
 
 
 def _write_changed(cursor: Cursor, held: Sequence[Judgement], sealer: Sealer) -> None:
@@ -150,7 +161,7 @@ def _write_changed(cursor: Cursor, held: Sequence[Judgement], sealer: Sealer) ->
     if full:
         cursor.execute(intake_sql.STAGE_CHANGED)
         rows = (
-            (_id(each), *home_row(each.mine, each.newest.dossier, sealer), *each.after) for each in full if each.after
+            (_id(each), *home_row(each.mine, _attributes(each), sealer), *each.after) for each in full if each.after
         )
         _copy(cursor, intake_sql.COPY_CHANGED, rows)
         cursor.execute(intake_sql.APPLY_CHANGED)
@@ -188,8 +199,8 @@ def _add_aliases(cursor: Cursor, named: Sequence[tuple[int, Judgement]], system:
     for dossier_id, each in named:
         if not each.known or not each.known.reading_of(system):
             aliases.append((system, each.newest.dossier.source_id, dossier_id))
-        if each.keep and each.newest.dossier.national_code:
-            aliases.append(("national", each.newest.dossier.national_code, dossier_id))
+        if each.keep and each.newest.national_code:
+            aliases.append(("national", each.newest.national_code, dossier_id))
     if aliases:
         cursor.execute(intake_sql.ADD_ALIASES, _columns(aliases))
 

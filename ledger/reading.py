@@ -8,7 +8,9 @@ then the time the page was fetched, then the content hash. The last only makes t
 permutation of the same pages ends the same way.
 
 **Which time orders states of several systems.** The time the state was entered: ``state_at``, else the source time
-at which that system first showed this state.
+at which that system first showed this state. The latter is as good as the order in which a system's pages come: an
+older page that comes late does not date back a state that a newer one has shown. A reading with neither time of its
+own is *undated*: it says what is, and not since when.
 """
 
 from datetime import UTC, datetime
@@ -18,25 +20,32 @@ import orjson
 from pydantic import BaseModel
 
 from ledger.sealing import Sealer
-from schemas.dossier import Dossier
+from schemas.dossier import Dossier, Progress
 from schemas.states import TERMINAL
 
 # (source time, is an end state, observed time, content hash)
 Order = tuple[datetime, bool, datetime, bytes]
 
-_TERMINAL = frozenset(int(state) for state in TERMINAL)
+TERMINAL_CODES = frozenset(int(state) for state in TERMINAL)
+"""The end states as the numbers that readings carry."""
 
 
 class Reading(NamedTuple):
     """One record of one page. ``position`` is its place among the page's dossiers."""
 
     position: int
-    dossier: Dossier
+    dossier: Dossier | Progress
     content_hash: bytes
     source_at: datetime
     observed_at: datetime
     state: int
     event_at: datetime
+    dated: bool
+
+    @property
+    def national_code(self) -> str | None:
+        """The national code, where the record tells one; progress may come under it, but then it is the code."""
+        return self.dossier.national_code if isinstance(self.dossier, Dossier) else None
 
     @property
     def order(self) -> Order:
@@ -46,15 +55,15 @@ class Reading(NamedTuple):
 
 def order_of(source_at: datetime, state: int, observed_at: datetime, content_hash: bytes) -> Order:
     """See the module's text for the order and its reasons."""
-    return source_at, state in _TERMINAL, observed_at, content_hash
+    return source_at, state in TERMINAL_CODES, observed_at, content_hash
 
 
 def event_rank(event_at: datetime, state: int, precedence: int) -> tuple[datetime, bool, int]:
     """Which of several systems' states is the latest event: greater wins."""
-    return event_at, state in _TERMINAL, precedence
+    return event_at, state in TERMINAL_CODES, precedence
 
 
-def read(dossier: Dossier, position: int, fetched_at: datetime, sealer: Sealer) -> Reading:
+def read(dossier: Dossier | Progress, position: int, fetched_at: datetime, sealer: Sealer) -> Reading:
     """Reduce one record. The hash leaves out ``changed_at``: a touched but equal record is no change."""
     source_at = dossier.changed_at or dossier.state_at or fetched_at
     return Reading(
@@ -65,10 +74,11 @@ def read(dossier: Dossier, position: int, fetched_at: datetime, sealer: Sealer) 
         observed_at=fetched_at,
         state=int(dossier.state),
         event_at=dossier.state_at or source_at,
+        dated=bool(dossier.state_at or dossier.changed_at),
     )
 
 
-def canonical_json(dossier: Dossier) -> bytes:
+def canonical_json(dossier: Dossier | Progress) -> bytes:
     """The record's content as bytes that are equal for equal content.
 
     Instants are in UTC, so that a source that changes its offset changes nothing. Absent values are left out, so that

@@ -8,7 +8,7 @@ SYSTEMS = """
         pull_cursor.value AS cursor, pull_cursor.moved_at AS cursor_moved_at,
         (SELECT count(*) FROM quarantine
          WHERE quarantine.system = systems.system AND quarantine.state = 'open') AS open_quarantine
-    FROM (SELECT DISTINCT system FROM pull_run) systems
+    FROM (SELECT DISTINCT system FROM pull_run WHERE mode <> 'redrive') systems
     LEFT JOIN (
         SELECT home_system, count(*) AS dossiers, count(*) FILTER (WHERE state NOT IN (3, 7, 8, 10)) AS open_dossiers,
                max(source_at) AS newest_change_at
@@ -17,7 +17,7 @@ SYSTEMS = """
     ) held ON held.home_system = systems.system
     LEFT JOIN LATERAL (
         SELECT finished_at FROM pull_run
-        WHERE pull_run.system = systems.system AND status = 'succeeded'
+        WHERE pull_run.system = systems.system AND status = 'succeeded' AND mode <> 'redrive'
         ORDER BY seq DESC LIMIT 1
     ) succeeded ON true
     LEFT JOIN pull_cursor ON pull_cursor.system = systems.system
@@ -63,6 +63,7 @@ LAST_PULL_RUNS = """
            run_id, system, mode, window_start, window_end, started_by, status, error, started_at, finished_at, pages,
            fetched, new_ AS new, changed, unchanged, stale, quarantined
     FROM pull_run
+    WHERE mode <> 'redrive'
     ORDER BY system, seq DESC
 """
 _RECONCILE_RUN = """

@@ -1,5 +1,6 @@
 """A judged reading as the rows of ``dossier`` and ``dossier_step``, personal data sealed, ready for COPY."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ HOME_COLUMNS = (
     "observed_at",
     "home_state",
     "home_event_at",
+    "home_dated",
     "national_code",
     "procedure_code",
     "procedure_stem",
@@ -67,6 +69,12 @@ def home_row(kept: SystemReading, dossier: Dossier, sealer: Sealer) -> tuple[Any
         sealer.seal(_personal(dossier)),
         sealer.digest(identity) if identity else None,
     )
+
+
+def opened(held: Mapping[str, Any], sealer: Sealer) -> dict[str, Any]:
+    """What ``home_row`` put into ``attributes`` and ``personal``: everything by its name, ``None`` where nothing is."""
+    absent = dict.fromkeys(("procedure_name", "field_code", "field_name", "agency_name", "native_state"))
+    return {**absent, "results": [], **held["attributes"], **orjson.loads(sealer.open(held["personal"]))}
 
 
 def step_row(dossier_id: int, step: StepRow, sealer: Sealer) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -103,7 +104,7 @@ pull_run = Table(
     _time("finished_at"),
     _count("pages"),
     *_equation(),
-    _one_of("mode", "incremental", "window", "full"),
+    _one_of("mode", "incremental", "window", "full", "redrive"),
     _one_of("status", "running", "succeeded", "failed", "interrupted"),
     Index("pull_run_by_system", "system", "seq"),
     comment="One pull of one system; its counters grow in the transaction of each page.",
@@ -162,6 +163,7 @@ quarantine = Table(
     Column("native_digest", LargeBinary, nullable=False, comment="keyed"),
     Column("first_run", Uuid, nullable=False),
     Column("last_run", Uuid, nullable=False),
+    _time("fetched_at", optional=False),
     _time("first_seen_at", optional=False, default_now=True),
     _time("last_seen_at", optional=False, default_now=True),
     Column("times_seen", BigInteger, nullable=False),
@@ -188,6 +190,7 @@ dossier = Table(
     _time("observed_at", optional=False),
     Column("home_state", SmallInteger, nullable=False),
     _time("home_event_at", optional=False),
+    Column("home_dated", Boolean, nullable=False),
     # What that reading says.
     _text("source_id"),
     _text("national_code", optional=True),
@@ -237,9 +240,21 @@ dossier_reading = Table(
     _time("observed_at", optional=False),
     Column("state", SmallInteger, nullable=False),
     _time("event_at", optional=False),
+    Column("dated", Boolean, nullable=False),
     PrimaryKeyConstraint("dossier_id", "system"),
     Index("dossier_reading_by_system", "system", "source_id"),
     comment="The last reading of each system that knows the dossier and is not its home.",
+)
+
+disappeared = Table(
+    "disappeared",
+    metadata,
+    _text("system"),
+    Column("dossier_id", BigInteger, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    _time("since", optional=False, default_now=True),
+    PrimaryKeyConstraint("system", "dossier_id"),
+    comment="Dossiers not at their end that a whole snapshot of a system that told of them did not hold.",
 )
 
 dossier_alias = Table(
@@ -427,4 +442,44 @@ break_ = Table(
     _one_of("status", "open", "healing", "closed"),
     CheckConstraint("(status = 'closed') = (closed_at IS NOT NULL)", name="closed_has_a_time"),
     Index("break_open", "target", "key", postgresql_where=text("status <> 'closed'")),
+)
+
+# --- systems that call us -----------------------------------------------------------------------------------------
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("message_id", BigInteger, Identity(always=True), primary_key=True),
+    _text("system"),
+    _text("kind"),
+    Column("digest", LargeBinary, nullable=False, comment="keyed, of kind and content: a repeated call is stored once"),
+    Column("body", LargeBinary, nullable=False, comment="the call as it came, sealed"),
+    _text("remote", optional=True),
+    _time("received_at", optional=False, default_now=True),
+    UniqueConstraint("system", "digest"),
+    Index("inbox_in_order", "system", "message_id"),
+    Index("inbox_by_age", "system", "received_at"),
+    comment="Calls of systems that call us. Those up to the system's cursor are in the ledger and kept for a while.",
+)
+
+inbox_tally = Table(
+    "inbox_tally",
+    metadata,
+    _text("system"),
+    Column("day", Date, nullable=False, comment="in Vietnam"),
+    _text("outcome"),
+    _count("calls"),
+    PrimaryKeyConstraint("system", "day", "outcome"),
+    _one_of("outcome", "stored", "repeated", "refused", "no_secret"),
+)
+
+announced = Table(
+    "announced",
+    metadata,
+    _text("system"),
+    Column("code", Text, nullable=False, comment="dossier code"),
+    Column("accepted", Boolean, nullable=False),
+    _time("tried_at", optional=False, default_now=True),
+    PrimaryKeyConstraint("system", "code"),
+    comment="Dossiers that a system was told about, so that it calls us when they come further.",
 )

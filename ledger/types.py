@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from schemas.dossier import Dossier
+from schemas.dossier import Dossier, Progress
 
 
 class PullMode(StrEnum):
@@ -19,11 +19,12 @@ class PullMode(StrEnum):
     INCREMENTAL = "incremental"
     WINDOW = "window"
     FULL = "full"
+    REDRIVE = "redrive"  # nothing is read: records set aside are mapped again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A native record that could not become a dossier. ``message`` must hold no personal data.
+    """A native record that could not become a dossier, or progress of one. ``message`` must hold no personal data.
 
     ``record_key`` is the source's own id or the dossier code, where it could be read: a later good record with that
     source_id, code or national_code closes the quarantine row.
@@ -43,7 +44,10 @@ class PageIntake:
     """One fetched page, mapped and validated: ``fetched`` must equal dossiers + problems.
 
     ``raw`` is archived as it is. ``number`` names the page within its run: the same number with the same bytes is
-    the same page and is stored once. ``cursor`` moves with the page; ``None`` leaves it.
+    the same page and is stored once. ``cursor`` moves with the page; ``None`` leaves it. ``redriven``: the quarantine
+    row that each of the dossiers comes from, closed in the same transaction once the dossier is in the ledger.
+    ``natives``: the native record of each of the ``dossiers``, needed where they are progress, which waits in
+    quarantine until its dossier is known.
     """
 
     run_id: UUID
@@ -54,10 +58,17 @@ class PageIntake:
     media_type: str
     fetched_at: datetime
     fetched: int
-    dossiers: Sequence[Dossier] = field(repr=False)
+    dossiers: Sequence[Dossier | Progress] = field(repr=False)
     problems: Sequence[Problem] = field(repr=False)
     cursor: str | None
     mapping_version: str
+    redriven: Sequence[int] | None = None
+    natives: Sequence[bytes] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` for progress without its records."""
+        if len(self.natives) != len(self.dossiers) and any(isinstance(each, Progress) for each in self.dossiers):
+            raise ValueError("progress is stored with its native records: give one of natives for each")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

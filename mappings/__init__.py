@@ -6,13 +6,14 @@ Start with a file in ``sources/``, then ``model.py`` (what may stand in it) and 
 tells what a mapping leaves out, ``examples.py`` runs the examples that every file carries.
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
 from mappings import catalogues
 from mappings.errors import MappingNotFoundError
 from mappings.mapping import Converted, Mapping, MappingProblem, load_file
-from mappings.model import Direction
+from mappings.model import Direction, Tells
 from mappings.validate import Validated, validate_page
 
 __all__ = [
@@ -20,22 +21,25 @@ __all__ = [
     "Direction",
     "Mapping",
     "MappingProblem",
+    "Tells",
     "Validated",
     "available",
     "load",
     "validate_page",
 ]
 
-_FOLDERS = {
-    Direction.SOURCE: Path(__file__).with_name("sources"),
-    Direction.TARGET: Path(__file__).with_name("targets"),
-}
+_FOLDERS = {Direction.SOURCE: "sources", Direction.TARGET: "targets"}
 _Stamp = tuple[tuple[int, int], ...]
+
+
+def folder(direction: Direction) -> Path:
+    """Where the mappings of one direction are: below HOSYNC_MAPPINGS when that is set, else beside this file."""
+    return Path(os.environ.get("HOSYNC_MAPPINGS") or Path(__file__).parent) / _FOLDERS[direction]
 
 
 def available(direction: Direction) -> list[str]:
     """The names of the mappings of one direction."""
-    return sorted(path.stem for path in _FOLDERS[direction].glob("*.yaml"))
+    return sorted(path.stem for path in folder(direction).glob("*.yaml"))
 
 
 def load(name: str, direction: Direction) -> Mapping:
@@ -47,9 +51,9 @@ def load(name: str, direction: Direction) -> Mapping:
     if name not in available(direction):
         known = ", ".join(available(direction)) or "none"
         raise MappingNotFoundError(f'there is no {direction} mapping "{name}"; mappings/{direction}s/ holds: {known}')
-    path = _FOLDERS[direction] / f"{name}.yaml"
+    path = folder(direction) / f"{name}.yaml"
     # A catalogue may have changed while the mapping's own file has not.
-    return _load(path, _stamp_of([path, *sorted(catalogues.FOLDER.glob("*.yaml"))]))
+    return _load(path, _stamp_of([path, *sorted(catalogues.folder().glob("*.yaml"))]))
 
 
 def _stamp_of(files: list[Path]) -> _Stamp:

@@ -1,35 +1,52 @@
 """The names a mapping may write to and read from, taken from the models of the common schema."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from schemas.dossier import Applicant, Dossier, ResultPaper, Step
+from mappings.model import Tells
+from schemas.dossier import Applicant, Dossier, Progress, ResultPaper, Step
 
 _NESTED: dict[str, type[BaseModel]] = {"applicant": Applicant}
 _LISTS: dict[str, type[BaseModel]] = {"steps": Step, "results": ResultPaper}
 
 
-def _fields() -> dict[str, FieldInfo]:
-    found: dict[str, FieldInfo] = {}
-    for name, info in Dossier.model_fields.items():
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a source mapping may fill: fields by the name it uses (those of the applicant have a dot), the fields of
+    the items of each list, and what it must fill."""
+
+    fields: Mapping[str, FieldInfo]
+    lists: Mapping[str, Mapping[str, FieldInfo]]
+    required: frozenset[str]
+
+
+def _shape(model: type[BaseModel]) -> Shape:
+    fields: dict[str, FieldInfo] = {}
+    for name, info in model.model_fields.items():
         if name in _NESTED:
-            found |= {f"{name}.{inner}": part for inner, part in _NESTED[name].model_fields.items()}
+            fields |= {f"{name}.{inner}": part for inner, part in _NESTED[name].model_fields.items()}
         else:
-            found[name] = info
-    return found
+            fields[name] = info
+    return Shape(
+        fields=fields,
+        lists={name: dict(item.model_fields) for name, item in _LISTS.items() if name in fields},
+        required=frozenset(name for name, info in model.model_fields.items() if info.is_required()),
+    )
 
 
-SOURCE_FIELDS: dict[str, FieldInfo] = _fields()
-"""Every canonical field by the name a source mapping uses; those of the applicant have a dot."""
+SHAPES: Mapping[Tells, Shape] = MappingProxyType(
+    {Tells.DOSSIER: _shape(Dossier), Tells.PROGRESS: _shape(Progress)},
+)
+"""What a source mapping may fill, by what it tells."""
 
-SOURCE_LISTS: dict[str, dict[str, FieldInfo]] = {name: dict(model.model_fields) for name, model in _LISTS.items()}
-"""Fields of the items of each list field."""
+_WHOLE = SHAPES[Tells.DOSSIER]
 
-REQUIRED = frozenset(name for name, info in Dossier.model_fields.items() if info.is_required())
-
-DOSSIER_KEYS: frozenset[str] = frozenset({*SOURCE_FIELDS, "applicant", "version"})
+DOSSIER_KEYS: frozenset[str] = frozenset({*_WHOLE.fields, "applicant", "version"})
 """What a target mapping may read of a dossier."""
 
 STEP_KEYS: frozenset[str] = frozenset(

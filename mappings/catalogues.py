@@ -4,6 +4,7 @@
 the list yields nothing; whether nothing is acceptable is for the field that asked to say.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from mappings import yamllines
 from mappings.errors import MappingFileError
 from schemas import identifiers
 
-FOLDER = Path(__file__).with_name("catalogues")
+_FOLDER = "catalogues"
 
 
 class Procedure(BaseModel):
@@ -43,9 +44,15 @@ _KINDS: dict[str, tuple[type[BaseModel], Callable[[str], str]]] = {
 NAMES = frozenset(_KINDS)
 
 
+def folder() -> Path:
+    """Where the catalogues are: below HOSYNC_MAPPINGS when that is set and has some, else beside this file."""
+    own = Path(os.environ.get("HOSYNC_MAPPINGS") or Path(__file__).parent) / _FOLDER
+    return own if own.is_dir() else Path(__file__).with_name(_FOLDER)
+
+
 def path_of(name: str) -> Path:
     """The file of a catalogue."""
-    return FOLDER / f"{name}.yaml"
+    return folder() / f"{name}.yaml"
 
 
 def columns(name: str) -> frozenset[str]:

@@ -322,9 +322,11 @@ def _datetime(options: DatetimeOptions) -> Convert:
             return parse(text)
         except ConversionError:
             stripped = text.strip()
+            if not stripped:
+                return None
             if stripped == text:
                 raise
-            return parse(stripped) if stripped else None
+            return parse(stripped)
 
     return convert
 

@@ -70,7 +70,9 @@ def measure(mapping: Mapping, records: Sequence[Record], section: str = "dossier
             sorted(one for one in used if not any(paths.covers(path, one) for path in present)) if records else ()
         ),
         never_filled=tuple(sorted(names - filled)) if converted.good else (),
-        not_mapped=tuple(sorted(_canonical_names() - names)) if mapping.direction is Direction.SOURCE else (),
+        not_mapped=tuple(sorted(_canonical_names(canonical.SHAPES[mapping.tells]) - names))
+        if mapping.direction is Direction.SOURCE
+        else (),
         unknown_codes=tuple(_unknown_codes(mapping, part.fields, records)),
     )
 
@@ -82,9 +84,9 @@ def _result_names(fields: Fields) -> set[str]:
     return names
 
 
-def _canonical_names() -> set[str]:
-    lists = {f"{name}[].{inner}" for name, fields in canonical.SOURCE_LISTS.items() for inner in fields}
-    return lists | {name for name in canonical.SOURCE_FIELDS if name not in canonical.SOURCE_LISTS}
+def _canonical_names(shape: canonical.Shape) -> set[str]:
+    lists = {f"{name}[].{inner}" for name, fields in shape.lists.items() for inner in fields}
+    return lists | {name for name in shape.fields if name not in shape.lists}
 
 
 def _unknown_codes(mapping: Mapping, fields: Fields, records: Sequence[Record]) -> Iterator[UnknownCode]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mappings import catalogues, reading
 from mappings.compiler import Broken, Compiled, Record, compile_fields
-from mappings.model import AnyField, Direction, FieldSpec, ListSpec, Section
+from mappings.model import AnyField, Direction, FieldSpec, ListSpec, Section, SourceFile, Tells
 
 Stage = Literal["mapping", "schema"]
 
@@ -37,10 +37,14 @@ class Converted:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """One mapping file, checked and compiled. Safe to share between threads."""
+    """One mapping file, checked and compiled. Safe to share between threads.
+
+    ``tells`` is what a source's records are; a target is told of dossiers.
+    """
 
     system: str
     direction: Direction
+    tells: Tells
     version: str
     file: Path
     record_key: tuple[str, ...]
@@ -49,7 +53,7 @@ class Mapping:
     compiled: dict[str, Compiled]
 
     def convert(self, records: Sequence[Record]) -> Converted:
-        """Convert a source's native records to canonical dicts, or canonical dossiers to a target's messages."""
+        """Convert a source's native records to what it ``tells``, or canonical dossiers to a target's messages."""
         return self._convert("dossier", records)
 
     def convert_dossiers(self, dossiers: Sequence[Record]) -> Converted:
@@ -104,6 +108,7 @@ def load_file(path: Path) -> Mapping:
     return Mapping(
         system=found.system,
         direction=Direction(found.direction),
+        tells=found.tells if isinstance(found, SourceFile) else Tells.DOSSIER,
         version=_version(found.version, _files(path, sections)),
         file=path,
         record_key=found.record_key,

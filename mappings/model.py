@@ -33,6 +33,13 @@ class Direction(StrEnum):
     TARGET = "target"
 
 
+class Tells(StrEnum):
+    """What a source's records are about: whole dossiers, or only how far dossiers of other systems have come."""
+
+    DOSSIER = "dossier"
+    PROGRESS = "progress"
+
+
 def _path(value: str) -> str:
     if not _PATH.match(value):
         raise ValueError("a path is plain names with dots between, like detail.MaHoSo; use jmespath: for anything else")
@@ -218,9 +225,10 @@ class _File(_Part):
 
 
 class SourceFile(_File):
-    """A mapping from a source's records to the canonical dossier."""
+    """A mapping from a source's records to the canonical dossier, or to the progress of one."""
 
     direction: Literal["source"]
+    tells: Annotated[Tells, Field(strict=False)] = Tells.DOSSIER
     """From a system to the common schema."""
     fields: Annotated[dict[str, AnyField], Field(min_length=1)]
     """What the result is made of: the name of each field, and where it comes from."""

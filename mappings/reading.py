@@ -3,7 +3,7 @@
 All mistakes of a file are told at once, each with its line and, where one is near, the word that was probably meant.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,6 +25,7 @@ from mappings.model import (
     Section,
     SourceFile,
     TargetFile,
+    Tells,
 )
 from mappings.yamllines import Document, Location
 
@@ -97,6 +98,7 @@ class _Checker:
         self._document = document
         self._file = found
         self._is_source = isinstance(found, SourceFile)
+        self._shape = canonical.SHAPES[found.tells if isinstance(found, SourceFile) else Tells.DOSSIER]
         self._used_tables: set[str] = set()
 
     def issues(self) -> Iterator[FileIssue]:
@@ -116,22 +118,24 @@ class _Checker:
         for name, spec in section.fields.items():
             here = (*at, name)
             if isinstance(spec, ListSpec):
-                if self._is_source and name not in canonical.SOURCE_LISTS:
-                    yield self._unknown(here, canonical.SOURCE_LISTS, "the common schema has no such list")
+                if self._is_source and name not in self._shape.lists:
+                    yield self._unknown(here, self._shape.lists, "the common schema has no such list")
                     continue
                 if readable is not None and spec.each not in ("steps", "results"):
                     yield self._unknown((*here, "each"), ("steps", "results"), "a dossier has no such list", spec.each)
-                inner = canonical.SOURCE_LISTS.get(name, {})
+                inner = self._shape.lists.get(name, {})
                 for item, item_spec in spec.fields.items():
                     yield from self._field((*here, "fields", item), item, item_spec, inner, None)
                 yield from self._missing(inner, spec.fields, here) if self._is_source else ()
             else:
-                yield from self._field(here, name, spec, canonical.SOURCE_FIELDS, readable)
+                yield from self._field(here, name, spec, self._shape.fields, readable)
         if self._is_source:
-            for name in sorted(canonical.REQUIRED - section.fields.keys()):
+            for name in sorted(self._shape.required - section.fields.keys()):
                 yield self._document.issue(at, f"the required field {name} is not mapped", f"Add {name}:")
 
-    def _missing(self, inner: dict[str, FieldInfo], mapped: dict[str, FieldSpec], at: Location) -> Iterator[FileIssue]:
+    def _missing(
+        self, inner: Mapping[str, FieldInfo], mapped: dict[str, FieldSpec], at: Location
+    ) -> Iterator[FileIssue]:
         for name, info in inner.items():
             if info.is_required() and name not in mapped:
                 yield self._document.issue(at, f"the required field {name} is not mapped", f"Add {name}:")
@@ -141,11 +145,11 @@ class _Checker:
         at: Location,
         name: str,
         spec: FieldSpec,
-        fields: dict[str, FieldInfo],
+        fields: Mapping[str, FieldInfo],
         readable: frozenset[str] | None,
     ) -> Iterator[FileIssue]:
         if self._is_source and name not in fields:
-            yield self._unknown(at, fields, "the common schema has no such field")
+            yield self._unknown(at, fields, self._why_not(name))
             return
         yield from self._converter(at, spec)
         yield from self._origin(at, spec, readable)
@@ -154,6 +158,11 @@ class _Checker:
             yield from self._constants(at, spec, fields[name])
         if spec.otherwise is not None:
             yield from self._field((*at, "else"), name, spec.otherwise, fields, readable)
+
+    def _why_not(self, name: str) -> str:
+        if name in canonical.SHAPES[Tells.DOSSIER].fields:
+            return "a system that tells only of progress does not tell this: remove it, or write tells: dossier"
+        return "the common schema has no such field"
 
     def _converter(self, at: Location, spec: FieldSpec) -> Iterator[FileIssue]:
         options = spec.converter_options

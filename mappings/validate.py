@@ -1,34 +1,44 @@
-"""From native records to valid dossiers: mapping, then one validation call for the whole page."""
+"""From native records to valid dossiers, or progress: mapping, then one validation call for the whole page."""
 
+from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from mappings.compiler import Record
 from mappings.mapping import Mapping, MappingProblem
-from schemas.dossier import DOSSIERS, Dossier
+from mappings.model import Tells
+from schemas.dossier import DOSSIERS, PROGRESS, Dossier, Progress
+
+_PAGES: MappingABC[Tells, TypeAdapter[Any]] = MappingProxyType({Tells.DOSSIER: DOSSIERS, Tells.PROGRESS: PROGRESS})
 
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """A page: dossiers with the index of their record, and the problems of the records that were set aside."""
+    """A page: what was understood, with the index of its record, and the problems of the records that were set aside.
 
-    good: list[tuple[int, Dossier]]
+    What was understood is of one kind, which the mapping names: dossiers, or the progress of dossiers.
+    """
+
+    good: list[tuple[int, Dossier | Progress]]
     bad: list[MappingProblem]
 
 
 def validate_page(mapping: Mapping, records: Sequence[Record]) -> Validated:
     """Map and validate a page. Every index is in ``good`` or in ``bad``, each in the order of the input."""
+    page = _PAGES[mapping.tells]
     converted = mapping.convert(records)
     indexes = [index for index, _ in converted.good]
     dicts = [record for _, record in converted.good]
     try:
-        return Validated(list(zip(indexes, DOSSIERS.validate_python(dicts), strict=True)), converted.bad)
+        return Validated(list(zip(indexes, page.validate_python(dicts), strict=True)), converted.bad)
     except ValidationError as error:
         problems = _problems(mapping, error)
     kept = [position for position in range(len(dicts)) if position not in problems]
-    dossiers = DOSSIERS.validate_python([dicts[position] for position in kept])
+    dossiers = page.validate_python([dicts[position] for position in kept])
     good = [(indexes[position], dossier) for position, dossier in zip(kept, dossiers, strict=True)]
     bad = [
         MappingProblem(index=indexes[position], field=field, rule=rule, message=message, stage="schema")

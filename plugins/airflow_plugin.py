@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.plugins_manager import AirflowPlugin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 PREFIX = "/hosync"
@@ -16,7 +18,9 @@ PREFIX = "/hosync"
 class LazyApp:
     """An ASGI application that is built by its first request, in the API server only."""
 
-    def __init__(self) -> None:
+    def __init__(self, build: Callable[[], ASGIApp]) -> None:
+        """``build`` imports what it needs by itself."""
+        self._build = build
         self._app: ASGIApp | None = None
         self._guard = Lock()
 
@@ -27,18 +31,35 @@ class LazyApp:
     def _built(self) -> ASGIApp:
         with self._guard:
             if self._app is None:
-                from plugins.web import create_app
-
-                self._app = create_app()
+                self._app = self._build()
             return self._app
 
 
+def _monitor() -> ASGIApp:
+    from plugins.web import create_app
+
+    return create_app()
+
+
+def _inbound() -> ASGIApp:
+    from sync.inbound_app import create_inbound_app
+
+    return create_inbound_app()
+
+
 class HosyncPlugin(AirflowPlugin):
-    """The sync monitor: an entry in the navigation that shows ``/hosync/`` in a frame."""
+    """The sync monitor: an entry in the navigation that shows ``/hosync/`` in a frame.
+
+    Beside it the endpoint for systems that call us, without Airflow's sign-in: they have secrets of their own.
+    """
 
     name = "hosync"
     # Lists that nobody changes: Airflow's base class declares them so.
-    fastapi_apps: list[Any] = [{"app": LazyApp(), "url_prefix": PREFIX, "name": "hosync"}]  # noqa: RUF012
+    # The longer path comes first: Airflow asks in this order whose a request is.
+    fastapi_apps: list[Any] = [  # noqa: RUF012
+        {"app": LazyApp(_inbound), "url_prefix": f"{PREFIX}/inbound", "name": "hosync inbound"},
+        {"app": LazyApp(_monitor), "url_prefix": PREFIX, "name": "hosync"},
+    ]
     external_views: list[Any] = [  # noqa: RUF012
         {
             "name": "Giám sát đồng bộ / Sync monitor",

@@ -1,8 +1,8 @@
 """``python -m sandbox``: run the simulated province, or one server of it, or move its clock.
 
-serve    start every server in a process of its own and stay until SIGTERM or SIGINT
+serve    start every server, light ones several to a process, and stay until SIGTERM or SIGINT
 advance  move the clocks of all sources of a running sandbox forward
-run      run one server in this process (what ``serve`` starts; useful alone for a look at one server)
+run      run servers in this process (what ``serve`` starts; useful alone for a look at one server)
 """
 
 import argparse
@@ -17,7 +17,7 @@ from sandbox.clock import advance
 from sandbox.home import HomeError, SandboxHome
 from sandbox.http import listen
 from sandbox.serve import serve
-from sandbox.servers import SERVERS, run_server, stop_with_parent
+from sandbox.servers import SERVERS, listeners_of, run_servers, stop_with_parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,12 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(home: SandboxHome, asked: argparse.Namespace) -> None:
     if asked.guard is not None:
         stop_with_parent(asked.guard)
-    if asked.fd is not None:
-        listener = socket.socket(fileno=asked.fd)
+    names = [listener for name in asked.names for listener in listeners_of(name)]
+    if asked.fds:
+        listeners = {name: socket.socket(fileno=one) for name, one in zip(names, asked.fds, strict=True)}
     else:
-        listener = listen(asked.port)
-        print(f"{asked.name}: http://{listener.getsockname()[0]}:{listener.getsockname()[1]}", flush=True)
-    run_server(asked.name, home, listener)
+        listeners = {name: listen(asked.port if name == asked.names[0] else 0) for name in names}
+        for name, listener in listeners.items():
+            scheme = "http" if name in SERVERS else "https"
+            print(f"{name}: {scheme}://{listener.getsockname()[0]}:{listener.getsockname()[1]}", flush=True)
+    run_servers(home, listeners)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,11 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_home(advancing)
     advancing.add_argument("--days", type=int, required=True, help="calendar days")
 
-    running = commands.add_parser("run", help="run one server in this process")
-    running.add_argument("name", choices=list(SERVERS))
+    running = commands.add_parser("run", help="run servers in this process")
+    running.add_argument("names", nargs="+", choices=list(SERVERS), metavar="NAME")
     _add_home(running)
-    running.add_argument("--port", type=int, default=0, help="0: the system picks one")
-    running.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a listening socket, instead of a port
+    running.add_argument("--port", type=int, default=0, help="of the first of them; 0: the system picks one")
+    running.add_argument("--fds", type=int, nargs="+", help=argparse.SUPPRESS)  # listening sockets, instead of a port
     running.add_argument("--guard", type=int, help=argparse.SUPPRESS)  # a pipe: stop when its other end is closed
     return parser
 

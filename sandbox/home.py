@@ -3,6 +3,7 @@
 ``province.json``   which province lives here: seed, size, and the moment at which its half-year ends
 ``ports.json``      the ports used last, taken again by the next start if they are free
 ``sandbox.json``    there while the sandbox answers: each server's port, and the connections to hand to clients
+``certificates/``   an authority, and what servers with TLS and their clients show each other
 ``<server>/``       what a server keeps, and its log (``server.log``)
 """
 
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sandbox.connections import CONNECTIONS
+from sandbox.connections import CONNECTIONS, tls_listener
 from sandbox.http import write_atomically
 from schemas.times import with_zone
 
@@ -85,7 +86,7 @@ class SandboxHome:
         return settings
 
     def ports(self) -> dict[str, int]:
-        """The ports used last, by server."""
+        """The ports used last, by listener: a server's name, or that of its listener for TLS."""
         path = self.root / "ports.json"
         if not path.exists():
             return {}
@@ -96,13 +97,17 @@ class SandboxHome:
         write_atomically(self.root / "ports.json", json.dumps(dict(ports), indent=2))
 
     def announce(self, ports: Mapping[str, int]) -> None:
-        """Tell everybody who waits for it that all servers answer."""
+        """Tell everybody who waits for it that all servers answer; ``ports`` are by listener."""
         connections = {
-            f"AIRFLOW_CONN_{name.upper()}": one.airflow(ports[one.server])
+            f"AIRFLOW_CONN_{name.upper()}": one.airflow(ports[one.listener], self.root)
             for name, one in CONNECTIONS.items()
-            if one.server in ports
+            if one.listener in ports
         }
-        servers = {name: {"port": port} for name, port in ports.items()}
+        secure = {tls_listener(name): name for name in ports}
+        servers = {name: {"port": port} for name, port in ports.items() if name not in secure}
+        for listener, name in secure.items():
+            if listener in ports:
+                servers[name]["tls_port"] = ports[listener]
         write_atomically(self.announcement, json.dumps({**servers, "connections": connections}, indent=2))
 
     def announced_ports(self) -> dict[str, int]:

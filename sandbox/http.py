@@ -16,6 +16,9 @@ A server is a module with one function::
 ``python -m sandbox run NAME --home DIR --port P`` starts one server on 127.0.0.1 (port 0: the system picks one, and
 the process prints it); ``python -m sandbox serve`` starts all of them. NAME is a key of ``sandbox.servers.SERVERS``.
 
+A server whose connection says ``tls`` has a second listener, for TLS with a certificate on both sides
+(``sandbox.certificates``); in the clear it then only answers its control endpoints. Its module knows nothing of that.
+
 ``home`` is the sandbox's directory. A server keeps what must outlive it in ``home/<name>/`` (:func:`server_home`).
 ``options`` carry the login, password and extra of its connection, exactly as ``sandbox.json`` hands them to clients.
 
@@ -24,14 +27,19 @@ the modes); what else is there is the server's own. Control endpoints are not pa
 and never run into a fault.
 """
 
+import asyncio
 import os
+import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import uvicorn
@@ -88,13 +96,15 @@ def with_controls(
     operation_of: Callable[[str, bytes], str] = last_segment,
     login_operations: frozenset[str] = frozenset({"login", "token"}),
     expire_sessions: Callable[[], object] | None = None,
+    faults: Faults | None = None,
 ) -> ASGIApp:
     """``app`` with faults on demand and its ``/_sandbox/`` endpoints.
 
     ``controls`` are Starlette routes relative to ``/_sandbox``. ``operation_of`` gets the path and the whole body
-    and must not fail on nonsense. The lifespan (``on_startup`` and the like) is that of ``app``.
+    and must not fail on nonsense. The lifespan (``on_startup`` and the like) is that of ``app``. Who speaks more than
+    HTTP brings ``faults`` along and looks into them there too.
     """
-    faults = Faults()
+    faults = Faults() if faults is None else faults
     control = Starlette(
         routes=[
             Mount(
@@ -197,9 +207,68 @@ def listen(port: int = 0) -> socket.socket:
     return listener
 
 
-def run(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve ``app`` on ``listener`` until SIGTERM or SIGINT."""
-    uvicorn.Server(config_of(app)).run(sockets=[listener])
+@dataclass(frozen=True, slots=True)
+class SecureListener:
+    """A listening socket on which a server speaks TLS."""
+
+    socket: socket.socket
+    context: ssl.SSLContext
+
+
+class Server(uvicorn.Server):
+    """One application on plain sockets, as usual, and on others over TLS.
+
+    Where there are others, what comes in plainly only reaches the control endpoints: those who start, watch and disturb
+    a server need no certificate, and those who speak its dialect cannot forget theirs.
+    """
+
+    def __init__(self, app: ASGIApp, secure: Sequence[SecureListener] = ()) -> None:
+        super().__init__(config_of(_only_controls_in_the_clear(app) if secure else app))
+        self._secure = secure
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to :func:`run`: several servers may share the process."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open all listeners; uvicorn closes them."""
+        await super().startup(sockets)
+        self.started = False
+        protocol = cast(Callable[..., asyncio.Protocol], self.config.http_protocol_class)
+        accept = partial(protocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        for one in self._secure:
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_server(accept, sock=one.socket, ssl=one.context))
+        self.started = True
+
+
+def run(servers: Sequence[tuple[Server, socket.socket]]) -> None:
+    """Serve on one event loop, each server on its plain socket and its secure ones, until SIGTERM or SIGINT."""
+    factory = servers[0][0].config.get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_serve(servers))
+
+
+async def _serve(servers: Sequence[tuple[Server, socket.socket]]) -> None:
+    def stop() -> None:
+        for server, _ in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    await asyncio.gather(*(server.serve([listener]) for server, listener in servers))
+
+
+def _only_controls_in_the_clear(app: ASGIApp) -> ASGIApp:
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        is_dialect = scope["type"] == "http" and not scope["path"].startswith(f"{CONTROL_PREFIX}/")
+        if is_dialect and scope["scheme"] == "http":
+            await Response("The plain HTTP request was sent to HTTPS port", 400)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return guard
 
 
 def config_of(app: ASGIApp) -> uvicorn.Config:

@@ -1,8 +1,8 @@
 """All servers of the sandbox: started, watched, stopped together.
 
-Each server is a process of its own. The supervisor opens the listening sockets and hands them down, so all ports are
-known before anything runs and nobody can take one in between. Children hold the reading end of a pipe whose writing end
-only the supervisor has: when it dies, even by SIGKILL, they stop.
+Servers run in child processes, light ones several to a process. The supervisor opens the listening sockets and hands
+them down, so all ports are known before anything runs and nobody can take one in between. Children hold the reading end
+of a pipe whose writing end only the supervisor has: when it dies, even by SIGKILL, they stop.
 """
 
 import fcntl
@@ -19,8 +19,10 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.certificates import ensure
 from sandbox.home import HomeError, SandboxHome
 from sandbox.http import CONTROL_PREFIX, HOST, listen
+from sandbox.servers import listeners_of, processes_for
 
 _POLL_S = 0.1
 _READY_S = 600.0
@@ -30,11 +32,15 @@ _LOG_TAIL = 15
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One running server."""
+    """One process with its servers, by their plain ports."""
 
-    name: str
-    port: int
+    ports: Mapping[str, int]
     process: subprocess.Popen[bytes]
+
+    @property
+    def names(self) -> str:
+        """Its servers, for people."""
+        return ("server " if len(self.ports) == 1 else "servers ") + ", ".join(self.ports)
 
 
 def serve(home: SandboxHome, names: Sequence[str], preferred_ports: Mapping[str, int]) -> int:
@@ -51,8 +57,8 @@ def serve(home: SandboxHome, names: Sequence[str], preferred_ports: Mapping[str,
         failed = _await_ready(children, stop)
         if failed is None and not stop.is_set():
             cleanup.callback(home.announcement.unlink, missing_ok=True)
-            home.announce({child.name: child.port for child in children})
-            print(f"sandbox: {len(children)} servers answer; connections are in {home.announcement}", flush=True)
+            home.announce(home.ports())
+            print(f"sandbox: {len(names)} servers answer; connections are in {home.announcement}", flush=True)
             failed = _watch(children, stop)
         if failed is None:
             print("sandbox: stopped", flush=True)
@@ -75,15 +81,21 @@ def _alone(root: Path) -> Iterator[None]:
 def _start(
     home: SandboxHome, names: Sequence[str], preferred_ports: Mapping[str, int], cleanup: ExitStack
 ) -> list[Child]:
-    listeners = {name: _listener(preferred_ports.get(name, 0)) for name in names}
+    named = [listener for name in names for listener in listeners_of(name)]
+    listeners = {name: _listener(preferred_ports.get(name, 0)) for name in named}
     home.write_ports({name: listener.getsockname()[1] for name, listener in listeners.items()})
+    ensure(home.root)
     guard, held = os.pipe()
     cleanup.callback(os.close, held)
     children: list[Child] = []
     cleanup.callback(_stop, children)
-    for name, listener in listeners.items():
-        with closing(listener):
-            children.append(Child(name, listener.getsockname()[1], _spawn(home, name, listener, guard)))
+    for group in processes_for(names):
+        with ExitStack() as handed_down:
+            own = [listeners[one] for name in group for one in listeners_of(name)]
+            for listener in own:
+                handed_down.enter_context(closing(listener))
+            ports = {name: listeners[name].getsockname()[1] for name in group}
+            children.append(Child(ports, _spawn(home, group, own, guard)))
     os.close(guard)
     return children
 
@@ -95,22 +107,35 @@ def _listener(port: int) -> socket.socket:
         return listen()
 
 
-def _spawn(home: SandboxHome, name: str, listener: socket.socket, guard: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "sandbox", "run", name, "--home", str(home.root)]
-    command += ["--fd", str(listener.fileno()), "--guard", str(guard)]
-    log = home.log(name)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+def _spawn(
+    home: SandboxHome, names: Sequence[str], listeners: Sequence[socket.socket], guard: int
+) -> subprocess.Popen[bytes]:
+    descriptors = [listener.fileno() for listener in listeners]
+    command = [sys.executable, "-m", "sandbox", "run", *names, "--home", str(home.root)]
+    command += ["--fds", *map(str, descriptors), "--guard", str(guard)]
+    with _log(home, names).open("wb") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            pass_fds=(listener.fileno(), guard),
+            pass_fds=(*descriptors, guard),
             cwd=Path(__file__).parent.parent,
             # Ctrl-C goes to the whole process group of a terminal; stopping is the supervisor's to order.
             start_new_session=True,
         )
+
+
+def _log(home: SandboxHome, names: Sequence[str]) -> Path:
+    """The log of a process, which is found under the name of each of its servers."""
+    log = home.log(names[0])
+    for name in names:
+        own = home.log(name)
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.unlink(missing_ok=True)  # a process of other servers may have had it
+        if name != names[0]:
+            own.symlink_to(Path("..", names[0], log.name))
+    return log
 
 
 def _await_ready(children: Sequence[Child], stop: threading.Event) -> Child | None:
@@ -129,7 +154,11 @@ def _await_ready(children: Sequence[Child], stop: threading.Event) -> Child | No
 
 
 def _answers(child: Child) -> bool:
-    connection = http.client.HTTPConnection(HOST, child.port, timeout=1)
+    return all(map(_is_well, child.ports.values()))
+
+
+def _is_well(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
     with closing(connection), suppress(OSError, http.client.HTTPException):
         connection.request("GET", f"{CONTROL_PREFIX}/health")
         return connection.getresponse().status == 200
@@ -158,8 +187,8 @@ def _stop(children: Sequence[Child]) -> None:
 
 
 def _obituary(home: SandboxHome, child: Child) -> str:
-    log = home.log(child.name)
+    log = home.log(next(iter(child.ports)))
     code = child.process.poll()
     what = f"ended with code {code}" if code is not None else f"did not answer within {_READY_S:.0f} s"
     tail = log.read_text("utf-8", "replace").splitlines()[-_LOG_TAIL:]
-    return "\n".join([f"sandbox: server {child.name} {what}; all servers stop. Its log is {log}:", *tail])
+    return "\n".join([f"sandbox: {child.names} {what}; all servers stop. The log is {log}:", *tail])

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from connectors import connections, factory
 from connectors.catalog import Catalog, load_catalog
 from ledger.engine import open_engine
+from ledger.errors import LedgerUnavailable, SchemaOutOfDate, WrongDataKey
+from ledger.inbox import Inbox
+from ledger.migrate import require_current
 from ledger.sealing import Sealer
 
 if TYPE_CHECKING:
@@ -37,11 +40,26 @@ class Context:
         finally:
             engine.dispose()
 
+    @classmethod
+    @contextmanager
+    def if_there(cls) -> Iterator[Context | None]:
+        """The same where there is a ledger; ``None`` where none is named, or it does not answer as it should."""
+        try:
+            engine = open_engine()
+        except LedgerUnavailable:
+            yield None
+            return
+        try:
+            yield _found(engine)
+        finally:
+            engine.dispose()
+
     @contextmanager
     def source(self, system: str) -> Iterator[Source]:
         """A connector to the sector system, closed at the end. One thread only."""
         entry = self.catalog.source(system)
-        source = factory.open_source(entry, connections.resolve(entry.connection))
+        inbox = Inbox(self.engine, self.sealer, system)
+        source = factory.open_source(entry, connections.resolve(entry.connection), inbox=inbox)
         try:
             yield source
         finally:
@@ -51,6 +69,14 @@ class Context:
         """A new connector to the target; the caller closes it. One thread only."""
         entry = self.catalog.target(target)
         return factory.open_target(entry, connections.resolve(entry.connection))
+
+
+def _found(engine: Engine) -> Context | None:
+    try:
+        require_current(engine)
+        return Context(engine=engine, sealer=Sealer.from_env(), catalog=load_catalog())
+    except (LedgerUnavailable, SchemaOutOfDate, WrongDataKey):
+        return None
 
 
 def now() -> datetime:

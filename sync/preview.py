@@ -1,12 +1,14 @@
 """What would become of a system's records: as they come, as we understand them, as each target would get them.
 
-Nothing is stored and nothing is sent. Personal data is masked unless it is asked for.
+Nothing is stored and nothing is sent. Personal data is masked unless it is asked for. Where there is a ledger, it says
+what other systems told of the same dossiers, and whose state counts.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -14,15 +16,23 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 import mappings
-from connectors.catalog_models import Message
-from schemas.dossier import Dossier
+from connectors import connections, factory
+from connectors.catalog_models import Message, PullStyle
+from ledger.standing import Standing, standings
+from schemas.dossier import Dossier, Progress
+from sync.errors import SyncError
 from sync.outgoing import outgoing_dossier, outgoing_steps
+from sync.pull import open_codes
 
 if TYPE_CHECKING:
+    from connectors.api import Source
+    from connectors.catalog import Catalog
+    from connectors.catalog_models import SourceEntry
     from sync.context import Context
 
 MASK = "•••"
-_PERSONAL = ("summary", "note")
+PERSONAL = ("summary", "note")
+"""Fields of a dossier that are personal data, beside its applicant and what its steps say."""
 
 
 class TargetPreview(BaseModel):
@@ -37,7 +47,11 @@ class TargetPreview(BaseModel):
 
 
 class RecordPreview(BaseModel):
-    """One record on its way through the house."""
+    """One record on its way through the house.
+
+    ``standing`` is what the ledger knows of its dossier by now, if anything. ``targets`` is empty for progress: they
+    are told of a dossier as its home describes it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,36 +59,73 @@ class RecordPreview(BaseModel):
     canonical: Mapping[str, Any] | None
     problems: tuple[str, ...]
     targets: tuple[TargetPreview, ...]
+    standing: Standing | None = None
 
 
-def preview(context: Context, system: str, *, count: int, now: datetime, reveal: bool = False) -> list[RecordPreview]:
+def preview(
+    catalog: Catalog, system: str, *, count: int, now: datetime, context: Context | None, reveal: bool = False
+) -> list[RecordPreview]:
     """Fetch as many pages as it takes and show the first ``count`` records of the system.
 
-    Raises what a pull raises. ``reveal`` shows personal data as it is.
+    Raises what a pull raises. ``context`` is the way to the ledger, where there is one: without it systems that call
+    us, or that are asked about single dossiers, have nothing to show. ``reveal`` shows personal data as it is.
     """
-    entry = context.catalog.source(system)
+    entry = catalog.source(system)
     mapping = mappings.load(entry.mapping, mappings.Direction.SOURCE)
-    with context.source(system) as source:
-        pages = source.pull(window=None, cursor=None, open_codes=(), now=now)
+    with _source(entry, context) as source:
+        pages = source.pull(window=None, cursor=None, open_codes=_asked(entry, context, now), now=now)
         records = list(islice(chain.from_iterable(page.records for page in pages), count))
     validated = mappings.validate_page(mapping, records)
     dossiers = dict(validated.good)
     problems: dict[int, list[str]] = {}
     for problem in validated.bad:
         problems.setdefault(problem.index, []).append(f"{problem.field}: {problem.message} ({problem.rule})")
+    known = standings(context.engine, [dossier.code for dossier in dossiers.values()]) if context else {}
     return [
-        _record(context, record, dossiers.get(index), tuple(problems.get(index, ())), now, reveal=reveal)
+        _record(
+            catalog,
+            record,
+            dossiers.get(index),
+            tuple(problems.get(index, ())),
+            now,
+            standing=known.get(dossiers[index].code) if index in dossiers else None,
+            reveal=reveal,
+        )
         for index, record in enumerate(records)
     ]
 
 
+@contextmanager
+def _source(entry: SourceEntry, context: Context | None) -> Iterator[Source]:
+    if context is not None:
+        with context.source(entry.system) as source:
+            yield source
+        return
+    if entry.pull.style in (PullStyle.INBOUND, PullStyle.OPEN_LIST):
+        raise SyncError(
+            f"{entry.system} only tells of dossiers that we hold, and the ledger cannot be asked about them.",
+            next_step="Set HOSYNC_DATABASE_URL and HOSYNC_DATA_KEY to those of a ledger that answers.",
+        )
+    source = factory.open_source(entry, connections.resolve(entry.connection))
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def _asked(entry: SourceEntry, context: Context | None, now: datetime) -> Sequence[str]:
+    # A system that calls us is told of dossiers in earnest only.
+    return open_codes(context, entry, now=now) if context and entry.pull.style is PullStyle.OPEN_LIST else ()
+
+
 def _record(
-    context: Context,
+    catalog: Catalog,
     native: Mapping[str, Any],
-    dossier: Dossier | None,
+    dossier: Dossier | Progress | None,
     problems: tuple[str, ...],
     now: datetime,
     *,
+    standing: Standing | None,
     reveal: bool,
 ) -> RecordPreview:
     canonical = dossier.model_dump(mode="json", exclude_none=True) if dossier else None
@@ -82,19 +133,23 @@ def _record(
     hide = _Mask(None if canonical is None else _personal_values(canonical))
     shown = _as_it_is if reveal else hide.applied
     targets = (
-        tuple(_for_target(context, target.system, dossier, now, shown) for target in context.catalog.targets)
-        if dossier
+        tuple(_for_target(catalog, target.system, dossier, now, shown) for target in catalog.targets)
+        if isinstance(dossier, Dossier)
         else ()
     )
     return RecordPreview(
-        native=shown(native), canonical=shown(canonical) if canonical else None, problems=problems, targets=targets
+        native=shown(native),
+        canonical=shown(canonical) if canonical else None,
+        problems=problems,
+        targets=targets,
+        standing=standing,
     )
 
 
 def _for_target(
-    context: Context, target: str, dossier: Dossier, now: datetime, shown: Callable[[Any], Any]
+    catalog: Catalog, target: str, dossier: Dossier, now: datetime, shown: Callable[[Any], Any]
 ) -> TargetPreview:
-    entry = context.catalog.target(target)
+    entry = catalog.target(target)
     mapping = mappings.load(entry.mapping, mappings.Direction.TARGET)
     nothing = mappings.Converted(good=[], bad=[])
     records = mapping.convert_dossiers([outgoing_dossier(dossier)]) if Message.DOSSIER in entry.messages else nothing
@@ -114,7 +169,7 @@ def _as_it_is(value: Any) -> Any:
 def _personal_values(canonical: Mapping[str, Any]) -> frozenset[str]:
     def values() -> Iterator[str]:
         yield from (str(value) for key, value in canonical.get("applicant", {}).items() if key != "identity_kind")
-        yield from (canonical[key] for key in _PERSONAL if key in canonical)
+        yield from (canonical[key] for key in PERSONAL if key in canonical)
         for step in canonical.get("steps", ()):
             yield from (step[key] for key in ("officer", "content") if key in step)
 

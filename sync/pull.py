@@ -1,13 +1,17 @@
 """Source -> ledger: plan what to fetch, then fetch, map, validate and store page by page.
 
 Three stages run at once (fetch, map, load), joined by short queues. What fails in mapping or validation is
-quarantined with its reason; its neighbours are stored. The cursor moves in the transaction of the page it covers.
+quarantined with its reason; its neighbours are stored. The cursor moves in the transaction of the page it covers, and
+what a page asks for once it is durable (an acknowledgement, a file's way to the archive) is done right behind it.
+
+A system that is asked about the dossiers of others is given their codes; progress that came before its dossier is
+mapped again once a pull has brought the dossier; what a whole snapshot lacks is recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -19,15 +23,20 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 import mappings
 from connectors.api import Page, Window
-from ledger import intake
+from connectors.catalog_models import PullStyle, SourceProtocol
+from ledger import intake, quarantine, snapshots
+from ledger.errors import AlreadyRunning
 from ledger.types import PageCounts, PageIntake, Problem, PullMode
+from mappings.errors import MappingError
+from schemas.identifiers import dossier_short
 from schemas.times import VN
 from sync.errors import SyncError
 from sync.pipeline import ahead
+from sync.redrive import redrive
 
 if TYPE_CHECKING:
     from connectors.catalog_models import SourceEntry
-    from schemas.dossier import Dossier
+    from schemas.dossier import Dossier, Progress
     from sync.context import Context
 
 
@@ -91,10 +100,10 @@ def plan(
     """Cut the asked-for reach into pieces that can run side by side, oldest first.
 
     Without arguments one piece: what is new since the cursor. ``full`` or ``start``/``end`` give one piece per
-    calendar month, which do not move the cursor.
+    calendar month, which do not move the cursor; but a system that only tells what is now is read as always.
     """
     entry = context.catalog.source(system)
-    if start is None and end is None and not full:
+    if (start is None and end is None and not full) or _tells_only_now(entry):
         return [PullPlan(system=system, reach=Reach.NEW)]
     begin = start or datetime.combine(entry.pull.start, time.min, tzinfo=VN)
     finish = end or now
@@ -105,6 +114,11 @@ def plan(
         )
     reach = Reach.RANGE if start or end else Reach.FULL
     return [PullPlan(system=system, reach=reach, start=first, end=last) for first, last in _months(begin, finish)]
+
+
+def _tells_only_now(entry: SourceEntry) -> bool:
+    # Files keep their days, whatever is in them.
+    return entry.pull.style in _OF_NOW and entry.protocol is not SourceProtocol.FILES
 
 
 def _months(begin: datetime, finish: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -127,8 +141,8 @@ def pull(
     now: datetime,
     on_page: Callable[[PageCounts], None] | None = None,
 ) -> PullReport:
-    """Carry out one plan. Raises ``AlreadyRunning``, ``ConnectorError``, ``MappingError`` or ``LedgerError``;
-    every page stored before stays stored, and the run's record says why it ended.
+    """Carry out one plan. Raises ``AlreadyRunning``, ``ConnectorError``, ``MappingError`` or ``LedgerError``, or what
+    a page's ``after_store`` raises; every page stored before stays stored, and the run's record says why it ended.
     """
     entry = context.catalog.source(plan.system)
     window = Window(plan.start, plan.end) if plan.start and plan.end else None
@@ -143,35 +157,66 @@ def pull(
             window=(window.start, window.end) if window else None,
             started_by=started_by,
         )
-        total = _Total()
+        total, snapshot = _Total(), _Snapshot()
         try:
             pages = source.pull(
                 window=window,
                 cursor=intake.cursor(context.engine, plan.system),
-                open_codes=_open_codes(context, entry, window),
+                open_codes=open_codes(context, entry, now=now) if window is None else (),
                 now=now,
             )
             with ahead(pages) as fetched, ahead(_mapped(mapping, fetched)) as ready:
                 for page in ready:
                     counts = intake.store_page(context.engine, context.sealer, page.intake(run_id, entry))
+                    if page.page.after_store is not None:
+                        page.page.after_store()
                     total.add(counts)
+                    snapshot.add(page)
                     if on_page:
                         on_page(counts)
+            if snapshot.is_whole and window is None:
+                snapshots.complete(context.engine, system=plan.system, run_id=run_id, seen=snapshot.seen)
         except BaseException as error:
             intake.finish_pull(context.engine, run_id, error=_reason(error))
             raise
         intake.finish_pull(context.engine, run_id, error=None)
+    if total.numbers["new"] or mapping.tells is mappings.Tells.PROGRESS:
+        _let_in_what_waited(context, started_by)
     return PullReport(run_id=run_id, system=plan.system, label=plan.label, **total.numbers)
 
 
+_OF_NOW = frozenset({PullStyle.OPEN_LIST, PullStyle.QUEUE, PullStyle.SNAPSHOT})
 _MODES = {Reach.NEW: PullMode.INCREMENTAL, Reach.FULL: PullMode.FULL, Reach.RANGE: PullMode.WINDOW}
 
 
-def _open_codes(context: Context, entry: SourceEntry, window: Window | None) -> Sequence[str]:
-    # A window asks for a given span only; refreshing what is open belongs to the regular pull.
-    if window is not None or not entry.pull.refresh_open:
-        return ()
-    return intake.open_source_ids(context.engine, entry.system)
+def open_codes(context: Context, entry: SourceEntry, *, now: datetime) -> Sequence[str]:
+    """The dossiers that a regular pull asks a system about: others' by their codes, or its own by its ids; or none.
+
+    (A window asks for a given span only, so it asks about none of them.)
+    """
+    asked = entry.pull.open_list
+    if asked is not None:
+        return intake.open_codes(
+            context.engine,
+            entry.system,
+            procedures=asked.procedures,
+            homes=asked.home,
+            turn=int(now.timestamp()),
+        )
+    return intake.open_source_ids(context.engine, entry.system) if entry.pull.refresh_open else ()
+
+
+def _let_in_what_waited(context: Context, started_by: str) -> None:
+    """Map progress again whose dossier has become known.
+
+    What keeps another system's records from being mapped again is no fault of this pull: they wait on, and
+    ``hosync redrive`` says why.
+    """
+    sources = {entry.system for entry in context.catalog.sources}
+    for system in quarantine.found_a_home(context.engine):
+        if system in sources:
+            with suppress(AlreadyRunning, MappingError):
+                redrive(context, system, started_by=started_by, rule=quarantine.UNKNOWN_DOSSIER, only_known=True)
 
 
 def _reason(error: BaseException) -> str:
@@ -190,7 +235,8 @@ class _Mapped:
     """A page after mapping and validation, ready for the ledger."""
 
     page: Page
-    dossiers: Sequence[Dossier]
+    dossiers: Sequence[Dossier | Progress]
+    natives: Sequence[bytes]
     problems: Sequence[Problem]
     mapping_version: str
 
@@ -206,22 +252,26 @@ class _Mapped:
             fetched=len(self.page.records),
             dossiers=self.dossiers,
             problems=self.problems,
-            cursor=self.page.cursor,
+            # Who is asked about what we hold has no position to move to.
+            cursor=None if entry.pull.style is PullStyle.OPEN_LIST else self.page.cursor,
             mapping_version=self.mapping_version,
+            natives=self.natives,
         )
 
 
 def _mapped(mapping: mappings.Mapping, pages: Iterator[Page]) -> Iterator[_Mapped]:
+    is_progress = mapping.tells is mappings.Tells.PROGRESS
     for page in pages:
         validated = mappings.validate_page(mapping, page.records)
         yield _Mapped(
             page=page,
             dossiers=[dossier for _, dossier in validated.good],
+            natives=[native_bytes(page.records[index]) for index, _ in validated.good] if is_progress else (),
             problems=[
                 Problem(
                     index=problem.index,
                     record_key=mapping.key_of(page.records[problem.index]),
-                    native=_native(page.records[problem.index]),
+                    native=native_bytes(page.records[problem.index]),
                     stage=problem.stage,
                     field=problem.field,
                     rule=problem.rule,
@@ -233,8 +283,38 @@ def _mapped(mapping: mappings.Mapping, pages: Iterator[Page]) -> Iterator[_Mappe
         )
 
 
-def _native(record: Any) -> bytes:
+def native_bytes(record: Any) -> bytes:
+    """A native record as it is set aside: equal for equal records."""
     return orjson.dumps(record, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+
+
+class _Snapshot:
+    """What the pages of a pull held altogether, and whether that is all that the system holds.
+
+    A record whose own key cannot be read may be any dossier: then nothing can be said to be missing.
+    """
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.is_whole = False
+        self._is_readable = True
+
+    def add(self, mapped: _Mapped) -> None:
+        """Another page; only the last one of a snapshot completes it."""
+        self.seen.update(dossier.source_id for dossier in mapped.dossiers)
+        for problem in mapped.problems:
+            if problem.record_key:
+                self.seen |= {problem.record_key, _as_code(problem.record_key)}
+        self._is_readable &= all(problem.record_key for problem in mapped.problems)
+        self.is_whole = mapped.page.completes and self._is_readable
+
+
+def _as_code(key: str) -> str:
+    """The key in the form of a dossier code in the ledger, if it is one."""
+    try:
+        return dossier_short(key)
+    except ValueError:
+        return key
 
 
 class _Total:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from ledger import reconcile as books
-from ledger import report
+from ledger import report, snapshots
 
 if TYPE_CHECKING:
     from connectors.catalog_models import SourceEntry, TargetEntry
@@ -37,6 +37,14 @@ class PullNumbers(_Part):
     quarantined: int
 
 
+class Disappeared(_Part):
+    """Dossiers not at their end that a source's whole list no longer holds; ``first_codes`` are a few of them."""
+
+    dossiers: int
+    since: datetime
+    first_codes: tuple[str, ...]
+
+
 class SourceStatus(_Part):
     """One source. ``lag_s``: seconds since it was last read to the end."""
 
@@ -46,6 +54,7 @@ class SourceStatus(_Part):
     dossiers: int = 0
     open_dossiers: int = 0
     open_quarantine: int = 0
+    disappeared: Disappeared | None = None
     last_success_at: datetime | None = None
     lag_s: float | None = None
     last_run: PullNumbers | None = None
@@ -104,6 +113,7 @@ def status(context: Context, now: datetime) -> Status:
     """The whole catalog, those that never ran included."""
     seen = report.overview(context.engine)
     systems = {row.system: row for row in seen.systems}
+    missing = snapshots.missing(context.engine)
     pulled = sum(row.dossiers for row in seen.systems)
     targets = {row.target: row for row in seen.targets}
     breaks: dict[str, dict[str, int]] = {}
@@ -112,7 +122,10 @@ def status(context: Context, now: datetime) -> Status:
         kinds[row.kind.value] = kinds.get(row.kind.value, 0) + 1
     return Status(
         at=now,
-        sources=tuple(_source(entry, systems.get(entry.system), now) for entry in context.catalog.sources),
+        sources=tuple(
+            _source(entry, systems.get(entry.system), missing.get(entry.system), now)
+            for entry in context.catalog.sources
+        ),
         targets=tuple(
             _target(entry, targets.get(entry.system), breaks.get(entry.system, {}), pulled)
             for entry in context.catalog.targets
@@ -120,7 +133,9 @@ def status(context: Context, now: datetime) -> Status:
     )
 
 
-def _source(entry: SourceEntry, row: report.SystemRow | None, now: datetime) -> SourceStatus:
+def _source(
+    entry: SourceEntry, row: report.SystemRow | None, missing: snapshots.Missing | None, now: datetime
+) -> SourceStatus:
     titles = {"system": entry.system, "title_vi": entry.title.vi, "title_en": entry.title.en}
     if row is None:
         return SourceStatus(**titles)
@@ -130,6 +145,7 @@ def _source(entry: SourceEntry, row: report.SystemRow | None, now: datetime) -> 
         dossiers=row.dossiers,
         open_dossiers=row.open_dossiers,
         open_quarantine=row.open_quarantine,
+        disappeared=Disappeared.model_validate(missing, from_attributes=True) if missing else None,
         last_success_at=row.last_success_at,
         lag_s=(now - row.last_success_at).total_seconds() if row.last_success_at else None,
         last_run=PullNumbers(

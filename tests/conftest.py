@@ -115,6 +115,13 @@ def engine(database_url: str) -> Iterator[Engine]:
     opened.dispose()
 
 
+@pytest.fixture
+def own_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A migrated, empty database for this test alone."""
+    with _database(postgres_server, TEMPLATE) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def data_key() -> bytes:
     """A fixed key for the tests: 32 bytes."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.text import Text
@@ -14,7 +15,7 @@ from cli.errors import ExitCode, UserError
 from cli.output import Output
 from connectors.catalog_models import SYSTEM_NAME
 from schemas.states import LABELS_VI
-from sync.drafting.draft import draft, prove
+from sync.drafting.draft import Folders, draft, prove
 from sync.drafting.reading import read
 from sync.drafting.sketch import Sketch
 from sync.drafting.writing import Answers, codes_without_meaning
@@ -33,6 +34,7 @@ class Given:
     owner_vi: str | None
     owner_en: str | None
     procedure: str | None
+    auth: str | None
     states: Mapping[str, int]
 
 
@@ -45,8 +47,10 @@ def run(output: Output, system: str, given: Given) -> ExitCode:
             code=ExitCode.USAGE,
         )
     sketch = read(given.document, operation=given.operation, url_path=given.url_path)
+    if given.auth:
+        sketch = replace(sketch, options={**sketch.options, "auth": _auth(given.auth)})
     answers = _answers(output, sketch, given)
-    made = draft(system, sketch, answers)
+    made = draft(system, sketch, answers, Folders.in_use())
     made.write()
     problems = prove(made)
     unknown = codes_without_meaning(sketch, answers.states)
@@ -63,6 +67,23 @@ def run(output: Output, system: str, given: Given) -> ExitCode:
     output.out.print(output.texts("Next: read the mapping, set AIRFLOW_CONN_{name}, then", name=system.upper()))
     output.out.print(f"  hosync check {system}\n  hosync preview {system}\n  hosync pull {system}", highlight=False)
     return ExitCode.FAILED if problems else ExitCode.OK
+
+
+def _auth(text: str) -> dict[str, Any]:
+    """``none``, ``basic``, ``bearer``, ``oauth2:/token`` or ``api-key:X-Api-Key`` as the catalog writes it."""
+    kind, _, where = text.partition(":")
+    if kind == "oauth2" and where:
+        return {"kind": kind, "token_path": where}
+    if kind == "api-key" and where:
+        return {"kind": kind, "headers": {where: "{password}"}}
+    if text in ("none", "basic", "bearer"):
+        return {"kind": text}
+    raise UserError(
+        f"--auth {kind} is not known.",
+        where="--auth",
+        next_step="Write none, basic, bearer, oauth2:/token or api-key:X-Api-Key; other kinds go into the catalog.",
+        code=ExitCode.USAGE,
+    )
 
 
 def _answers(output: Output, sketch: Sketch, given: Given) -> Answers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rich.columns import Columns
@@ -11,20 +12,36 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cli.errors import ExitCode
-from cli.output import Output
+from cli.messages import Texts
+from cli.output import Output, make_table
+from connectors.catalog import load_catalog
+from ledger.standing import Standing, Why
+from schemas.states import LABELS_VI, State
+from schemas.times import VN
 from sync.context import Context, now
 from sync.preview import RecordPreview, preview
 
 _SIDE_BY_SIDE_FROM = 120  # columns of the terminal
+_WHY = {
+    Why.ONLY: "No other system knows this dossier.",
+    Why.LATEST: "{system} counts: its event is the latest.",
+    Why.END: "{system} counts: of events at the same time, an end stands.",
+    Why.PRECEDENCE: "{system} counts: of events at the same time, the higher precedence is believed.",
+    Why.END_STANDS: "{system} counts: it has dated an end; the others do not say since when their state holds.",
+    Why.FORWARDED: "{system} counts: the others have at most forwarded the dossier.",
+}
 
 
 def run(output: Output, system: str, *, count: int, reveal: bool) -> ExitCode:
     """Show the first records of a system. Fails when one of them has a problem. Stores and sends nothing."""
-    with Context.from_env() as context, output.working(output.texts("Pulling {system}", system=system)):
-        records = preview(context, system, count=count, now=now(), reveal=reveal)
+    with Context.if_there() as context, output.working(output.texts("Pulling {system}", system=system)):
+        catalog = context.catalog if context else load_catalog()
+        records = preview(catalog, system, count=count, now=now(), context=context, reveal=reveal)
     if output.as_json:
         output.json([record.model_dump(mode="json") for record in records])
     else:
+        if context is None:
+            output.err.print(output.texts("There is no ledger to ask what other systems told."), style="yellow")
         for number, record in enumerate(records, start=1):
             _print(output, system, number, record)
         if not records:
@@ -39,6 +56,8 @@ def _print(output: Output, system: str, number: int, record: RecordPreview) -> N
     panels = [_panel(texts("As it comes"), record.native, record.problems)]
     if record.canonical is not None:
         panels.append(_panel(texts("As we understand it"), record.canonical, ()))
+    if record.standing is not None:
+        panels.append(_known(texts, record.standing))
     for target in record.targets:
         payload: dict[str, Any] = {"dossier": target.dossier} if target.dossier is not None else {}
         if target.steps:
@@ -49,6 +68,33 @@ def _print(output: Output, system: str, number: int, record: RecordPreview) -> N
             output.out.print(panel)
     else:
         output.out.print(Columns(panels, width=output.out.width // 2 - 2, expand=True))
+
+
+def _known(texts: Texts, known: Standing) -> Panel:
+    """What the ledger knows of the dossier, and why it stands as it does."""
+    rows = [
+        (
+            each.system,
+            texts("home") if each.is_home else "",
+            _state(texts, each.state),
+            _moment(each.since) if each.dated else texts("first seen {moment}", moment=_moment(each.since)),
+            each.precedence,
+        )
+        for each in known.told
+    ]
+    table = make_table(texts, "", ("System", "", "State", "Since", "Precedence"), rows)
+    why = Text(f"{_state(texts, known.state)}. {texts(_WHY[known.why], system=known.system)}")
+    title = texts("As the ledger knows it")
+    return Panel(Group(table, why), title=title, title_align="left", border_style="dim")
+
+
+def _state(texts: Texts, code: int) -> str:
+    state = State(code)
+    return texts.pick(vi=LABELS_VI[state], en=state.name.replace("_", " ").capitalize())
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(VN):%d/%m/%Y %H:%M:%S}"
 
 
 def _panel(title: str, document: Any, problems: tuple[str, ...]) -> Panel:

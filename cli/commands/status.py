@@ -12,7 +12,7 @@ from cli.output import Output
 from cli.words import breaks_in_words
 from schemas.times import VN
 from sync.context import Context, now
-from sync.status import SourceStatus, Status, TargetStatus, status
+from sync.status import Disappeared, SourceStatus, Status, TargetStatus, status
 
 _RUN_STYLES = {"succeeded": "green", "running": "yellow"}  # any other has ended badly
 
@@ -77,11 +77,24 @@ def _print(output: Output, found: Status) -> None:
         )
     )
     for source in found.sources:
+        if source.disappeared:
+            output.out.print(_disappeared(texts, source.system, source.disappeared), soft_wrap=True)
         if source.last_run and source.last_run.error:
             output.out.print(Text(f"{source.system}: {source.last_run.error}", style="red"), soft_wrap=True)
     for target in found.targets:
         if target.last_reconciliation and target.last_reconciliation.error:
             output.out.print(Text(f"{target.target}: {target.last_reconciliation.error}", style="red"), soft_wrap=True)
+
+
+def _disappeared(texts: Texts, system: str, gone: Disappeared) -> Text:
+    sentence = texts(
+        "Missing from the last whole list of {system}: {number} dossiers since {moment}, first {codes}",
+        system=system,
+        number=gone.dossiers,
+        moment=_moment(gone.since),
+        codes=", ".join(gone.first_codes),
+    )
+    return Text(sentence, style="yellow")
 
 
 def _source(texts: Texts, source: SourceStatus) -> tuple[object, ...]:

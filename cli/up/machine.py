@@ -134,6 +134,8 @@ class Machine:
         write_private_env(home.connections_file, {k: v for k, v in environment.items() if k != "HOSYNC_DATA_KEY"})
 
         work = self._start_airflow(server, work, environment)
+        if found:
+            province.subscribe(found, work.url)
         return Running(airflow=work, province=found, secrets=self._secrets, environment=environment)
 
     def _configure(self, server: postgres.Postgres) -> Airflow:

@@ -10,12 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from cli.environment import REPOSITORY
 from cli.up.children import Children, Command
 from cli.up.errors import UpError
 from cli.up.home import Home
 from cli.up.programs import python_environment, python_module
+from connectors.catalog import load_catalog
+from connectors.catalog_models import SourceProtocol
 
+_SUBSCRIBE_LIMIT_S = 10.0
 DEFAULT_SIZE = 2_000  # dossiers of half a year: a minute or two from first pull to last comparison
 
 
@@ -78,6 +83,27 @@ def start(children: Children, home: Home, *, size: int | None, now: datetime) ->
         )
     )
     return starting
+
+
+def subscribe(province: Province, airflow_url: str) -> None:
+    """Tell its systems that call others where we are, each its own address."""
+    from sync.inbound_app import PREFIX
+
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the shell has no business here
+        for entry in load_catalog().sources:
+            if entry.protocol is not SourceProtocol.INBOUND or entry.system not in province.addresses:
+                continue
+            ours = {"url": f"{airflow_url}{PREFIX}/{entry.system}"}
+            theirs = f"{province.addresses[entry.system]}/_sandbox/subscribe"
+            try:
+                session.post(theirs, json=ours, timeout=_SUBSCRIBE_LIMIT_S).raise_for_status()
+            except requests.RequestException as error:
+                raise UpError(
+                    f"{entry.system} of the simulated province did not take our address: {type(error).__name__}.",
+                    where=theirs,
+                    next_step="Read logs/province.log in the home folder, then start again.",
+                ) from None
 
 
 def _mark(home: Home) -> Path:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from connectors.catalog_models import Part
-from connectors.options.paths import UrlPath
+from connectors.options.paths import Text, UrlPath, ValuePath
 
 
 class NoAuth(Part):
@@ -29,10 +29,10 @@ class ApiKeyAuth(Part):
     """A key that goes with every call, as often as the system wants it: ``headers: {ApiKey: "{password}"}``."""
 
     kind: Literal["api-key"]
-    headers: Mapping[str, str] = Field(default_factory=dict)
-    params: Mapping[str, str] = Field(default_factory=dict)
-    body: Mapping[str, str] = Field(default_factory=dict)
-    """Keys added to the JSON body."""
+    headers: Mapping[str, Text] = Field(default_factory=dict)
+    params: Mapping[str, Text] = Field(default_factory=dict)
+    body: Mapping[str, Text] = Field(default_factory=dict)
+    """Keys added to the JSON body, or to the form."""
 
 
 class BearerAuth(Part):
@@ -52,8 +52,9 @@ class OAuth2Auth(Part):
     kind: Literal["oauth2"]
     grant: Literal["client-credentials", "password"] = "client-credentials"
     token_path: UrlPath
-    client_auth: Literal["form", "basic"] = "form"
-    """Whether client id and secret go into the form or into the Authorization header of the token call."""
+    client_auth: Literal["form", "basic", "basic-encoded"] = "form"
+    """Whether client id and secret go into the form or into the Authorization header of the token call; there as they
+    are, or percent-encoded first, as the standard has it (they differ only for signs like ``%``, ``+`` and ``:``)."""
     scope: str | None = None
 
 
@@ -73,17 +74,17 @@ class SessionAuth(Part):
 
     kind: Literal["session"]
     login_path: UrlPath
-    body: Mapping[str, str]
+    body: Mapping[str, Text]
     """The JSON body of the sign-in: ``{username: "{login}", password: "{password}"}``."""
-    session: str
+    session: ValuePath
     """Path of the session in the answer."""
-    lifetime: str | None = None
+    lifetime: ValuePath | None = None
     """Path of its lifetime in seconds, where the answer tells."""
     default_lifetime_s: float = Field(default=600, gt=0)
-    headers: Mapping[str, str] = Field(default_factory=dict)
+    headers: Mapping[str, Text] = Field(default_factory=dict)
     """How it is shown: ``headers: {X-Session: "{session}"}``, and likewise the next two."""
-    params: Mapping[str, str] = Field(default_factory=dict)
-    in_body: Mapping[str, str] = Field(default_factory=dict)
+    params: Mapping[str, Text] = Field(default_factory=dict)
+    in_body: Mapping[str, Text] = Field(default_factory=dict)
 
 
 Auth = Annotated[

@@ -10,9 +10,9 @@ from connectors.http import HttpClient
 
 
 class Checks:
-    """Collects the results of one source."""
+    """Collects the results of one source. Without ``http`` it is not for ``reachable``."""
 
-    def __init__(self, entry: SourceEntry, http: HttpClient) -> None:
+    def __init__(self, entry: SourceEntry, http: HttpClient | None = None) -> None:
         self._entry = entry
         self._http = http
         self.results: list[CheckResult] = []
@@ -29,8 +29,9 @@ class Checks:
 
     def reachable(self) -> bool:
         """Whether anything answers HTTP at the connection's address; any status will do."""
-        where = self._http.settings.base_url
-        return self.attempt("connection", self._http.touch, f"{where} answers")
+        if self._http is None:
+            raise TypeError("a system that does not speak HTTP has no address to touch")
+        return self.attempt("connection", self._http.touch, f"{self._http.settings.base_url} answers")
 
     def attempt(self, name: str, call: Callable[[], object], success: str) -> bool:
         """Run ``call``; its ``ConnectorError`` becomes a failed line."""

@@ -9,28 +9,26 @@ The cursor is the newest change seen, in the system's own writing, and it moves 
 """
 
 import itertools
-import logging
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors import windows
+from connectors import archived, windows
 from connectors.api import CheckResult, Page, Window
-from connectors.auth import Keeper, bearer, oauth2_client_credentials_in_form, oauth2_password, signed_in
+from connectors.auth import Keeper, bearer, oauth2_client_credentials, oauth2_password, signed_in
 from connectors.catalog_models import SourceEntry
 from connectors.connections import ConnectionSettings
 from connectors.errors import ContractBroken
 from connectors.http import Answer, HttpClient
 from connectors.options.igate import IgateOptions
 from connectors.paging import LoopGuard, SpringPage, spring_page
+from connectors.passes import Newest, Pass, Reach, until_whole
 from connectors.retry import RetryPolicy, repeat
 from connectors.sources.checking import Checks
 from schemas.times import VN
 
-_log = logging.getLogger(__name__)
 _STAMP = "%Y-%m-%dT%H:%M:%S.%f%z"
-_MOST_PASSES = 3
 
 
 class IgateSource:
@@ -48,7 +46,7 @@ class IgateSource:
         sso = settings.text("sso_url")
         where = replace(settings, host=sso, port=None) if sso else settings
         self._sso = HttpClient(entry.system, where, timeouts=entry.timeouts, limits=entry.limits)
-        grant = oauth2_password if options.grant == "password" else oauth2_client_credentials_in_form
+        grant = oauth2_password if options.grant == "password" else oauth2_client_credentials
         self._keeper = Keeper(grant(self._sso, options.token_path))
 
     def pull(
@@ -62,11 +60,11 @@ class IgateSource:
         del open_codes
         numbers = itertools.count(1)
         if window is not None:
-            yield from self._passes(_accepted_in(window), _Reach(None, None, None), numbers)
+            yield from self._passes(_accepted_in(window), Reach(None, None, None), numbers)
             return
         pull = self._entry.pull
         held = windows.from_text(self._entry.system, cursor)
-        yield from self._passes({}, _Reach(windows.since(pull, held), held, now - pull.safety_lag), numbers)
+        yield from self._passes({}, Reach(windows.since(pull, held), held, now - pull.safety_lag), numbers)
 
     def check(self) -> list[CheckResult]:
         """Contract, connection, sign-in and the newest dossier."""
@@ -81,23 +79,19 @@ class IgateSource:
         self._http.close()
         self._sso.close()
 
-    def _passes(self, filters: Mapping[str, str], reach: "_Reach", numbers: Iterator[int]) -> Iterator[Page]:
-        """One pass over the listing, and another one each time it shrank meanwhile."""
-        for _ in range(_MOST_PASSES):
-            if (yield from self._pass(filters, reach, numbers)):
-                return
-        _log.warning("%s: the listing shrank in %d passes; the cursor stays", self._entry.system, _MOST_PASSES)
+    def _passes(self, filters: Mapping[str, str], reach: Reach, numbers: Iterator[int]) -> Pass:
+        return until_whole(self._entry.system, lambda: self._pass(filters, reach, numbers))
 
-    def _pass(self, filters: Mapping[str, str], reach: "_Reach", numbers: Iterator[int]) -> Generator[Page, None, bool]:
+    def _pass(self, filters: Mapping[str, str], reach: Reach, numbers: Iterator[int]) -> Pass:
         """All pages from the newest change down; gives back whether nothing can have slipped between them."""
         guard = LoopGuard(self._entry.system)
-        newest = _Newest(reach)
+        newest = Newest(reach)
         for asked in itertools.count():
             answer, page = self._read(filters, asked)
             guard.see([str(item.get("id")) for item in page.content], page.total)
             stamps = self._stamps(page)
             newest.see(stamps)
-            done = page.last or (reach.until is not None and bool(stamps) and stamps[-1][0] < reach.until)
+            done = page.last or reach.reached([moment for moment, _ in stamps])
             cursor = newest.text if done and not guard.shrank else None
             yield Page(next(numbers), answer.body, answer.media_type, page.content, datetime.now(UTC), cursor)
             if done:
@@ -141,35 +135,6 @@ class IgateSource:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """How far a pass reads and where the cursor may go.
-
-    ``until``: stop below this change; ``held``: where the cursor is; ``limit``: the latest it may become, ``None`` when
-    it must not move.
-    """
-
-    until: datetime | None
-    held: datetime | None
-    limit: datetime | None
-
-
-class _Newest:
-    """The newest change that the cursor may point at, as the system writes it."""
-
-    def __init__(self, reach: _Reach) -> None:
-        self._held = reach.held
-        self._limit = reach.limit
-        self.text: str | None = None
-
-    def see(self, stamps: Sequence[tuple[datetime, str]]) -> None:
-        """Take note of the changes on one page."""
-        for moment, text in stamps:
-            if self._limit is None or moment > self._limit or (self._held is not None and moment <= self._held):
-                continue
-            self._held, self.text = moment, text
-
-
 def _stamp(value: Any) -> tuple[datetime, str] | None:
     try:
         return datetime.strptime(value, _STAMP), value
@@ -185,3 +150,10 @@ def _accepted_in(window: Window) -> dict[str, str]:
 def _written(moment: datetime) -> str:
     local = moment.astimezone(VN)
     return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 1000:03d}{local:%z}"
+
+
+def reread(entry: SourceEntry, raw: bytes, media_type: str) -> Sequence[Mapping[str, Any]]:
+    """The records of a page as it was archived; see ``connectors.factory.reread``."""
+    head = archived.head(entry.system, media_type)
+    answer = Answer(system=head.system, where=head.where, status=head.status, headers=head.headers, body=raw)
+    return spring_page(answer, None).content

@@ -6,7 +6,7 @@ What the answers mean stands in ``lgsp_answers.py``; the reading side is ``dossi
 from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.api import CheckResult, Held, Item, Verdict
-from connectors.auth import Keeper, bearer, oauth2_client_credentials_in_form, signed_in
+from connectors.auth import Keeper, bearer, oauth2_client_credentials, signed_in
 from connectors.catalog_models import TargetEntry
 from connectors.connections import ConnectionSettings
 from connectors.errors import ConnectorError, NotSignedIn, Refused
@@ -29,7 +29,7 @@ class LgspDocumentTarget:
         self._system = entry.system
         self._options = options
         self._http = HttpClient(entry.system, settings, timeouts=entry.timeouts, limits=entry.limits)
-        fetch = oauth2_client_credentials_in_form(self._http, options.token_path)
+        fetch = oauth2_client_credentials(self._http, options.token_path)
         self._keeper = Keeper(sign_in_as_precondition(fetch))
         self._search = DossierSearchClient(entry, settings, options.search)
 

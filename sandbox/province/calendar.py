@@ -14,8 +14,10 @@ from schemas.times import VN
 DAY_S = 8 * 3600
 """Office seconds in a working day."""
 
+MORNING_S = 4 * 3600 + 1800
+"""Office seconds before lunch: 07:00 to 11:30."""
+
 _OPENS = 7 * 3600
-_MORNING_S = 4 * 3600 + 1800  # 07:00 to 11:30
 _LUNCH_S = 2 * 3600  # back at 13:30
 _CLOSES = 17 * 3600
 _UTC_OFFSET_S = 7 * 3600
@@ -66,7 +68,7 @@ class OfficeCalendar:
     def epoch(self, office: int) -> int:
         """The epoch second at which the office second ``office`` begins."""
         day, second = divmod(office, DAY_S)
-        return self._midnights[day] + _OPENS + second + (_LUNCH_S if second >= _MORNING_S else 0)
+        return self._midnights[day] + _OPENS + second + (_LUNCH_S if second >= MORNING_S else 0)
 
     def closing(self, day: int) -> int:
         """The epoch second at which offices close on the working day number ``day``."""
@@ -83,8 +85,8 @@ class OfficeCalendar:
         if day < 0:
             return 0
         second = epoch - self._midnights[day] - _OPENS
-        if second >= _MORNING_S:
-            second = max(_MORNING_S - 1, second - _LUNCH_S)
+        if second >= MORNING_S:
+            second = max(MORNING_S - 1, second - _LUNCH_S)
         return day * DAY_S + min(max(second + 1, 0), DAY_S)
 
     def number(self, day: date) -> int:

@@ -37,6 +37,8 @@ class System(StrEnum):
     CONGTHUONG = "congthuong"
     XAYDUNG = "xaydung"
     DIENLUC = "dienluc"
+    NUOC = "nuoc"
+    LAODONG = "laodong"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,10 @@ class Sector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure:
-    """One procedure. ``term_days`` working days are allowed; ``pays`` says that a fee may be asked for on the way."""
+    """One procedure. ``term_days`` working days are allowed; ``pays`` says that a fee may be asked for on the way.
+
+    ``through`` are the systems that its dossiers are forwarded to, one after the other, by the one that received them.
+    """
 
     code: str
     name: str
@@ -71,6 +76,7 @@ class Procedure:
     level: int = 4
     pays: bool = False
     subject: SubjectKind = SubjectKind.CITIZEN
+    through: tuple[System, ...] = ()
 
 
 def _department(number: int, name: str) -> tuple[Agency, ...]:
@@ -84,6 +90,8 @@ _COMMUNE_NAMES = (
 COMMUNES = tuple(
     Agency(code=f"H12.{101 + number}", name=f"Ủy ban nhân dân {name}") for number, name in enumerate(_COMMUNE_NAMES)
 )
+OTHER_PROVINCES = ("H26.14", "H40.07", "H56.31")
+"""Counters of other provinces, where dossiers are received for agencies of this one. Their numbers are made up."""
 
 DRIVING = Sector(
     field_code="G99-GT02",
@@ -179,7 +187,7 @@ _TRADE = Sector(
 _HEALTH = Sector(
     field_code="G99-YT01",
     field_name="Khám bệnh, chữa bệnh",
-    weight=2_600,
+    weight=2_000,
     on_the_spot=0.02,
     agencies=_department(15, "Sở Y tế"),
     system=System.OPENCPS,
@@ -224,6 +232,22 @@ _RESIDENCE = Sector(
     on_the_spot=0.10,
     agencies=_department(21, "Công an"),
     system=System.QLDC,
+)
+_WATER = Sector(
+    field_code="G99-TN01",
+    field_name="Tài nguyên nước",
+    weight=300,
+    on_the_spot=0.0,
+    agencies=_department(10, "Sở Nông nghiệp và Môi trường"),
+    system=System.NUOC,
+)
+_LABOUR = Sector(
+    field_code="G99-LD02",
+    field_name="Việc làm",
+    weight=300,
+    on_the_spot=0.0,
+    agencies=_department(9, "Sở Nội vụ"),
+    system=System.LAODONG,
 )
 _RADIO = Sector(
     field_code="G99-TT01",
@@ -292,9 +316,31 @@ PROCEDURES: tuple[Procedure, ...] = (
     Procedure(code="1.990301", name="Cấp lại thẻ bảo hiểm y tế", sector=_INSURANCE, term_days=3, share=0.5),
     Procedure(code="1.990302", name="Hưởng trợ cấp thai sản", sector=_INSURANCE, term_days=6, share=0.3),
     Procedure(code="1.990303", name="Hưởng bảo hiểm xã hội một lần", sector=_INSURANCE, term_days=10, share=0.2),
-    Procedure(code="1.990401", name="Đăng ký khai sinh", sector=_JUSTICE, term_days=1, share=0.5),
-    Procedure(code="1.990402", name="Đăng ký kết hôn", sector=_JUSTICE, term_days=2, share=0.2, level=3),
-    Procedure(code="1.990403", name="Cấp bản sao trích lục hộ tịch", sector=_JUSTICE, term_days=1, share=0.3),
+    Procedure(
+        code="1.990401",
+        name="Đăng ký khai sinh",
+        sector=_JUSTICE,
+        term_days=1,
+        share=0.5,
+        through=(System.HOTICH, System.QLDC, System.BHXH),
+    ),
+    Procedure(
+        code="1.990402",
+        name="Đăng ký kết hôn",
+        sector=_JUSTICE,
+        term_days=2,
+        share=0.2,
+        level=3,
+        through=(System.HOTICH,),
+    ),
+    Procedure(
+        code="1.990403",
+        name="Cấp bản sao trích lục hộ tịch",
+        sector=_JUSTICE,
+        term_days=1,
+        share=0.3,
+        through=(System.HOTICH,),
+    ),
     Procedure(
         code="2.990404", name="Chứng thực bản sao từ bản chính", sector=_CERTIFICATION, term_days=1, share=1, level=3
     ),
@@ -309,7 +355,13 @@ PROCEDURES: tuple[Procedure, ...] = (
     ),
     Procedure(code="1.990601", name="Cấp bản sao văn bằng từ sổ gốc", sector=_EDUCATION, term_days=1, share=1),
     Procedure(
-        code="1.990701", name="Đăng ký biến động quyền sử dụng đất", sector=_LAND, term_days=10, share=0.6, pays=True
+        code="1.990701",
+        name="Đăng ký biến động quyền sử dụng đất",
+        sector=_LAND,
+        term_days=10,
+        share=0.6,
+        pays=True,
+        through=(System.VBDLIS,),
     ),
     Procedure(
         code="1.990703",
@@ -318,6 +370,7 @@ PROCEDURES: tuple[Procedure, ...] = (
         term_days=7,
         share=1,
         pays=True,
+        through=(System.ILIS,),
     ),
     Procedure(
         code="1.990702",
@@ -327,6 +380,7 @@ PROCEDURES: tuple[Procedure, ...] = (
         share=0.4,
         pays=True,
         level=3,
+        through=(System.VBDLIS,),
     ),
     Procedure(code="1.990801", name="Trợ cấp xã hội hằng tháng", sector=_SOCIAL, term_days=10, share=0.7, level=3),
     Procedure(code="1.990802", name="Hỗ trợ chi phí mai táng", sector=_SOCIAL, term_days=5, share=0.3),
@@ -360,7 +414,15 @@ PROCEDURES: tuple[Procedure, ...] = (
     Procedure(
         code="1.991301", name="Đăng ký thành lập hộ kinh doanh", sector=_HOUSEHOLD_BUSINESS, term_days=3, share=1
     ),
-    Procedure(code="1.991401", name="Đăng ký tàu cá", sector=_AGRICULTURE, term_days=3, share=1, level=3),
+    Procedure(
+        code="1.991401",
+        name="Đăng ký tàu cá",
+        sector=_AGRICULTURE,
+        term_days=3,
+        share=1,
+        level=3,
+        subject=_ENTERPRISE,
+    ),
     Procedure(
         code="1.991501",
         name="Tặng bằng khen về thành tích đột xuất",
@@ -378,7 +440,14 @@ PROCEDURES: tuple[Procedure, ...] = (
         share=1,
         subject=SubjectKind.ORGANISATION,
     ),
-    Procedure(code="1.991701", name="Cấp Phiếu lý lịch tư pháp số 1", sector=_JUDICIAL_RECORD, term_days=10, share=1),
+    Procedure(
+        code="1.991701",
+        name="Cấp Phiếu lý lịch tư pháp số 1",
+        sector=_JUDICIAL_RECORD,
+        term_days=10,
+        share=1,
+        through=(System.LLTP,),
+    ),
     Procedure(code="1.991801", name="Đăng ký thường trú", sector=_RESIDENCE, term_days=5, share=1),
     Procedure(
         code="1.991901",
@@ -392,6 +461,17 @@ PROCEDURES: tuple[Procedure, ...] = (
     Procedure(code="1.992001", name="Cấp điện mới từ lưới điện hạ áp", sector=_ELECTRICITY, term_days=3, share=1),
     Procedure(code="1.992101", name="Tuyển sinh trung học phổ thông", sector=_ENROLMENT, term_days=7, share=1, level=3),
     Procedure(
+        code="1.992301",
+        name="Cấp giấy phép khai thác nước dưới đất",
+        sector=_WATER,
+        term_days=15,
+        share=1,
+        subject=_ENTERPRISE,
+    ),
+    Procedure(
+        code="1.992401", name="Cấp giấy phép lao động cho người nước ngoài", sector=_LABOUR, term_days=5, share=1
+    ),
+    Procedure(
         code="1.992201",
         name="Cấp giấy chứng nhận kiểm dịch động vật",
         sector=_VETERINARY,
@@ -403,6 +483,9 @@ PROCEDURES: tuple[Procedure, ...] = (
 
 WEIGHTS: tuple[float, ...] = tuple(one.sector.weight * one.share for one in PROCEDURES)
 """How often each procedure is applied for, in dossiers of the published half-year."""
+
+FORWARDED_TO = frozenset(system for one in PROCEDURES for system in one.through)
+"""The systems that dossiers of others are forwarded to."""
 
 
 def siblings(procedure: Procedure) -> tuple[Procedure, ...]:

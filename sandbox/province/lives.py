@@ -2,13 +2,17 @@
 
 A life is decided whole, from sixteen drawn numbers; a clock only decides how much of it can be seen. So moving the
 clock forward appends to a life and never rewrites it.
+
+Each event is told by one system: the *home*, where the dossier was received, or one that it was forwarded to
+(``travels``). The whole life is the events of all of them.
 """
 
-from enum import IntEnum
 from typing import NamedTuple
 
-from sandbox.province.calendar import DAY_S
+from sandbox.province.calendar import DAY_S, MORNING_S
 from sandbox.province.draws import Wheel, between, unit
+from sandbox.province.events import Event, What
+from sandbox.province.travels import forwarded
 from schemas.states import State
 
 MAX_DAYS = 80
@@ -17,32 +21,21 @@ MAX_DAYS = 80
 MAX_DAYS_TO_ACCEPTANCE = 6
 """Nothing is accepted later than this many working days after filing."""
 
-
-class What(IntEnum):
-    """What happened."""
-
-    ENTERED = 0  # a new state
-    HANDED_ON = 1  # the same state, another desk
-    DUE_MOVED = 2  # the due date was corrected, the state stays
-    PROCEDURE_FIXED = 3  # it had been filed under the wrong procedure; the state stays
-
-
-class Event(NamedTuple):
-    """One thing that happened. ``due_days`` working days are added to the due date (the term itself, on acceptance)."""
-
-    at: int
-    state: State
-    what: What
-    due_days: int
+MAX_DAYS_TO_ARRIVAL = 20
+"""Nothing arrives at a system that it is forwarded to later than this many working days after filing."""
 
 
 class Rules(NamedTuple):
-    """What a procedure makes of its dossiers. Shares are fractions of all its dossiers."""
+    """What a procedure makes of its dossiers. Shares are fractions of all its dossiers.
+
+    ``stages`` is how many systems, one after the other, they are forwarded to.
+    """
 
     term_days: int
     on_the_spot: float
     pays: bool
     late: float
+    stages: int = 0
 
 
 _HOUR = 3600
@@ -78,15 +71,27 @@ def live(filed: int, rules: Rules, d: tuple[int, ...]) -> tuple[Event, ...]:
         return tuple(events)
     on_the_spot = fate == "settled" and unit(d[4]) < rules.on_the_spot
     at += between(d[1], 60, 900 if on_the_spot else 5 * _HOUR)
-    events.append(Event(at, _S.ACCEPTED, What.ENTERED, rules.term_days))
     if on_the_spot:
-        at += between(d[2], 300, _HOUR)
-        events.append(Event(at, _S.RETURNED, What.ENTERED, 0))
+        events += _at_the_counter(at, rules, d)
     else:
+        events.append(Event(at, _S.ACCEPTED, What.ENTERED, rules.term_days))
         events += _worked_on(at, fate, rules, d)
     if events[-1].state is _S.RETURNED and unit(d[12]) < _RECALLED:
         events += _recall(events[-1].at, d)
-    return tuple(_spread(events))
+    spread = _spread(events)
+    return tuple(_spread(forwarded(spread, rules.stages, d)) if rules.stages and not on_the_spot else spread)
+
+
+def _at_the_counter(accepted: int, rules: Rules, d: tuple[int, ...]) -> list[Event]:
+    """Receipt, appraisal, approval and return while the applicant waits, all within an hour, and before a break."""
+    to_the_break = next(end for end in (MORNING_S, DAY_S) if accepted % DAY_S < end) - accepted % DAY_S
+    waiting = between(d[2], 300, max(300, min(_HOUR, to_the_break) - 60))
+    return [
+        Event(accepted, _S.ACCEPTED, What.ON_THE_SPOT, rules.term_days),
+        Event(accepted + waiting // 5, _S.PROCESSING, What.ON_THE_SPOT, 0),
+        Event(accepted + waiting * 4 // 5, _S.COMPLETED, What.ON_THE_SPOT, 0),
+        Event(accepted + waiting, _S.RETURNED, What.ON_THE_SPOT, 0),
+    ]
 
 
 def _worked_on(accepted: int, fate: str, rules: Rules, d: tuple[int, ...]) -> list[Event]:

@@ -16,6 +16,9 @@ from functools import lru_cache
 
 from sandbox.province.calendar import DAY_S, OfficeCalendar
 from sandbox.province.catalogue import (
+    COMMUNES,
+    FORWARDED_TO,
+    OTHER_PROVINCES,
     PROCEDURES,
     PUBLISHED_ON_TIME,
     PUBLISHED_ONLINE,
@@ -27,7 +30,8 @@ from sandbox.province.catalogue import (
     siblings,
 )
 from sandbox.province.draws import Draws, Wheel, between, unit
-from sandbox.province.lives import MAX_DAYS, MAX_DAYS_TO_ACCEPTANCE, Event, Rules, live
+from sandbox.province.events import HOME, Event
+from sandbox.province.lives import MAX_DAYS, MAX_DAYS_TO_ACCEPTANCE, MAX_DAYS_TO_ARRIVAL, Rules, live
 from sandbox.province.people import People, Person
 from sandbox.province.reading import Reading, progress
 from schemas.codes import Channel, OnlinePayment, ResultDelivery, SubjectKind
@@ -38,12 +42,22 @@ _SECOND = timedelta(seconds=1)
 _POSTAL = 0.01
 _BORN_NATIONAL = 0.3  # of the dossiers filed online
 _BY_POST = 0.2
+# Of what is not filed online: received at a counter of another province, or of another commune than the one at work.
+_RECEIVED_OUTSIDE = 0.03
+_RECEIVED_ELSEWHERE = 0.15
 
 # Results on the spot are never late, so the others are late more often than the published share.
 _SPOT = sum(weight * one.sector.on_the_spot for one, weight in zip(PROCEDURES, WEIGHTS, strict=True)) / sum(WEIGHTS)
 _LATE = (1 - PUBLISHED_ON_TIME) / (1 - _SPOT)
 _RULES = tuple(
-    Rules(term_days=one.term_days, on_the_spot=one.sector.on_the_spot, pays=one.pays, late=_LATE) for one in PROCEDURES
+    Rules(
+        term_days=one.term_days,
+        on_the_spot=one.sector.on_the_spot,
+        pays=one.pays,
+        late=_LATE,
+        stages=len(one.through),
+    )
+    for one in PROCEDURES
 )
 _PROCEDURE_WHEEL = Wheel(WEIGHTS)
 _CHANNELS = (Channel.ONLINE, Channel.POSTAL, Channel.DIRECT)
@@ -86,9 +100,13 @@ class Province:
         """The numbers of the dossiers filed from ``start`` (inclusive) to ``end`` (exclusive)."""
         return range(self._first_at(self.tick(start - _SECOND)), self._first_at(self.tick(end - _SECOND)))
 
-    def perhaps_received_between(self, start: datetime, end: datetime) -> range:
-        """A range of numbers that holds every dossier received from ``start`` (inclusive) to ``end`` (exclusive)."""
-        earliest = max(0, self.tick(start - _SECOND) - MAX_DAYS_TO_ACCEPTANCE * DAY_S)
+    def perhaps_received_between(self, start: datetime, end: datetime, system: System | None = None) -> range:
+        """A range of numbers that holds every dossier received from ``start`` (inclusive) to ``end`` (exclusive).
+
+        Received in ``system``, where it makes a difference: what is forwarded arrives later than at its home.
+        """
+        days = MAX_DAYS_TO_ARRIVAL if system in FORWARDED_TO else MAX_DAYS_TO_ACCEPTANCE
+        earliest = max(0, self.tick(start - _SECOND) - days * DAY_S)
         return range(self._first_at(earliest), self._first_at(self.tick(end - _SECOND)))
 
     def oldest_alive(self, tick: int) -> int:
@@ -96,11 +114,34 @@ class Province:
         return self._first_at(max(0, tick - MAX_DAYS * DAY_S))
 
     def system(self, number: int) -> System:
-        """The system that keeps the dossier."""
-        return PROCEDURES[_PROCEDURE_WHEEL.pick(self._facts.of(number)[0])].sector.system
+        """The home of the dossier: the system that received it."""
+        return self._procedure(number).sector.system
+
+    def systems(self, number: int, tick: int | None = None) -> tuple[System, ...]:
+        """The systems that know the dossier by ``tick`` (or ever): its home, then those that it travels through."""
+        route = _route(self._procedure(number))
+        if len(route) == 1:
+            return route
+        life = self.life(number)
+        tellers = {event.teller for event in life if tick is None or event.at < tick}
+        return tuple(system for teller, system in enumerate(route) if teller in tellers)
+
+    def came_to(self, number: int, system: System) -> int | None:
+        """The office second at which the dossier came, or will come, to ``system``; None when it never does."""
+        facts = self._facts.of(number)
+        position = _PROCEDURE_WHEEL.pick(facts[0])
+        route = _route(PROCEDURES[position])
+        if system not in route:
+            return None
+        filed = self._filed(number, facts[15])
+        if system is route[HOME]:
+            return filed
+        teller = route.index(system)
+        life = live(filed, _RULES[position], self._fates.of(number))
+        return next((event.at for event in life if event.teller == teller), None)
 
     def life(self, number: int) -> tuple[Event, ...]:
-        """The whole life of the dossier, past and to come, in office seconds."""
+        """The whole life of the dossier, past and to come, in all its systems, in office seconds."""
         facts = self._facts.of(number)
         return live(self._filed(number, facts[15]), _RULES[_PROCEDURE_WHEEL.pick(facts[0])], self._fates.of(number))
 
@@ -119,17 +160,23 @@ class Province:
         """Who filed the dossier."""
         return self._people.person(self._facts.of(number)[3])
 
-    def changed(self, number: int, tick: int) -> int:
-        """The epoch second of the last thing that happened to the dossier by ``tick``; it must have been filed."""
+    def changed(self, number: int, tick: int, system: System | None = None) -> int:
+        """The epoch second of the last thing that happened to the dossier by ``tick``; it must have been filed.
+
+        With ``system`` the last thing that this one tells; it must have come there.
+        """
+        route = _route(self._procedure(number))
+        teller = None if system is None or len(route) == 1 else route.index(system)
         last = 0
         for event in self.life(number):
             if event.at >= tick:
                 break
-            last = event.at
+            if teller is None or event.teller == teller:
+                last = event.at
         return self._calendar.epoch(last)
 
     def code(self, number: int) -> str:
-        """The dossier's code in short form: agency, day of filing, running number of that day."""
+        """The dossier's code in short form: who received it, day of filing, running number of that day."""
         facts = self._facts.of(number)
         return self._code(number, facts, self._filed(number, facts[15]))
 
@@ -145,18 +192,22 @@ class Province:
         is_of_that_day = self.first_of_day(day) <= number < self.first_of_day(day + 1)
         return number if is_of_that_day and self.code(number) == code else None
 
-    def reading(self, number: int, tick: int) -> Reading:
-        """The dossier as it is at ``tick``; ValueError if it has not been filed by then."""
+    def reading(self, number: int, tick: int, system: System | None = None) -> Reading:
+        """The dossier as it is at ``tick``, by all that its systems know, or by what ``system`` tells of it.
+
+        ValueError if it has not been filed, or has not come to ``system``, by then.
+        """
         facts = self._facts.of(number)
         filed = self._filed(number, facts[15])
-        if filed >= tick:
-            raise ValueError(f"dossier number {number} has not been filed yet")
         position = _PROCEDURE_WHEEL.pick(facts[0])
-        life = live(filed, _RULES[position], self._fates.of(number))
-        so_far = progress(life, tick, self._calendar, self._people.officers, facts[10])
         procedure = PROCEDURES[position]
+        teller = None if system is None or not procedure.through else _route(procedure).index(system)
+        life = live(filed, _RULES[position], self._fates.of(number))
+        so_far = progress(life, tick, self._calendar, self._people.officers, facts[10], teller)
+        if so_far is None:
+            raise ValueError(f"dossier number {number} has not been filed yet, or has not come to this system")
         agency = _agency(procedure, facts)
-        channel = _CHANNELS[_CHANNEL_WHEEL.pick(facts[2])]
+        channel = _channel(facts)
         code = self._code(number, facts, filed)
         born_national = channel is Channel.ONLINE and unit(facts[11]) < _BORN_NATIONAL
         return Reading(
@@ -186,13 +237,16 @@ class Province:
             number -= 1
         return number
 
+    def _procedure(self, number: int) -> Procedure:
+        return PROCEDURES[_PROCEDURE_WHEEL.pick(self._facts.of(number)[0])]
+
     def _first_of_day(self, day: int) -> int:
         return self._first_at(day * DAY_S)
 
     def _code(self, number: int, facts: tuple[int, ...], filed: int) -> str:
         agency = _agency(PROCEDURES[_PROCEDURE_WHEEL.pick(facts[0])], facts)
         day = filed // DAY_S
-        return f"{agency.code}-{self._calendar.days[day]:%y%m%d}-{number - self.first_of_day(day) + 1:04d}"
+        return f"{_receiver(agency, facts)}-{self._calendar.days[day]:%y%m%d}-{number - self.first_of_day(day) + 1:04d}"
 
 
 def _half_year_before(last: date) -> date:
@@ -205,6 +259,25 @@ def _half_year_before(last: date) -> date:
 def _agency(procedure: Procedure, facts: tuple[int, ...]) -> Agency:
     agencies = procedure.sector.agencies
     return agencies[between(facts[1], 0, len(agencies) - 1)]
+
+
+def _channel(facts: tuple[int, ...]) -> Channel:
+    return _CHANNELS[_CHANNEL_WHEEL.pick(facts[2])]
+
+
+def _route(procedure: Procedure) -> tuple[System, ...]:
+    return (procedure.sector.system, *procedure.through)
+
+
+def _receiver(agency: Agency, facts: tuple[int, ...]) -> str:
+    """The code of the agency at whose counter the dossier was received; what is filed online goes to the right one."""
+    if _channel(facts) is not Channel.ONLINE:
+        where = unit(facts[14])
+        if where < _RECEIVED_OUTSIDE:
+            return OTHER_PROVINCES[between(facts[7], 0, len(OTHER_PROVINCES) - 1)]
+        if where < _RECEIVED_OUTSIDE + _RECEIVED_ELSEWHERE:
+            return COMMUNES[between(facts[7], 0, len(COMMUNES) - 1)].code
+    return agency.code
 
 
 def _mistaken_for(procedure: Procedure, draw: int) -> Procedure:

@@ -69,12 +69,16 @@ def control_routes(register: Register, *, source_id: SourceId, sees: Sees = lamb
 def truth(register: Register, source_id: SourceId, sees: Sees) -> Iterator[dict[str, Any]]:
     """One row per dossier of the system, by time of filing. Times are ISO with zone, or None; enums are numbers.
 
-    ``state`` is the national code. ``steps`` counts what happened so far, ``broken`` is how the record is told wrongly.
+    ``state`` is the national code, as this system knows it; ``merged_state`` what it is by all systems that know the
+    dossier by now, whose names are in ``systems``, its home first. ``steps`` counts what happened here so far,
+    ``broken`` is how the record is told wrongly.
     """
     now, broken = register.now, register.broken
     for number in now.numbers():
         one = now.reading(number)
         if sees(one):
+            systems = now.systems(number)
+            whole = one if len(systems) == 1 else now.whole(number)
             yield {
                 "code": one.code,
                 "source_id": source_id(one),
@@ -90,6 +94,9 @@ def truth(register: Register, source_id: SourceId, sees: Sees) -> Iterator[dict[
                 "finished_at": _iso(one.finished),
                 "returned_at": _iso(one.returned),
                 "state_at": _iso(one.state_since),
+                "systems": systems,
+                "merged_state": whole.state,
+                "merged_state_at": _iso(whole.state_since),
                 "changed_at": _iso(one.changed),
                 "steps": len(one.happenings),
                 "broken": broken.get(number),

@@ -259,6 +259,12 @@ def _finish(context: Any, broken: Mapping[int, How]) -> None:
 
 
 def _spoil(dossier: Any, how: How) -> None:
+    if how is How.EXTRA_FIELD:
+        etree.SubElement(dossier, f"{{{NAMESPACE}}}truongMoi").text = "giá trị mới"
+        return
+    if how is How.RENAMED_FIELD:
+        dossier.find(f"{{{NAMESPACE}}}trangThai").tag = f"{{{NAMESPACE}}}trangThaiMoi"
+        return
     name, wrong = {
         How.UNKNOWN_STATUS: ("trangThai", "LA"),
         How.BAD_DATE: ("ngayNop", "31/02/2026"),

@@ -183,7 +183,7 @@ def _items(now: Snapshot, first: date, last: date) -> Iterator[dict[str, Any]]:
     start, end = _midnight(first), min(_midnight(last + timedelta(days=1)), now.as_of + timedelta(seconds=1))
     if start >= end:
         return
-    for number in now.numbers(now.province.perhaps_received_between(start, end)):
+    for number in now.numbers(now.perhaps_received_between(start, end)):
         received = now.province.received(number)
         if received is not None and start.timestamp() <= received < end.timestamp():
             yield _item(now, number)
@@ -237,4 +237,8 @@ def _broken(detail: dict[str, Any], how: How | None) -> dict[str, Any]:
         return {**detail, "NgayHenTra": "31/02/2026 25:61:00"}
     if how is How.MISSING_CODE:
         return {key: value for key, value in detail.items() if key != "MaHoSo"}
+    if how is How.EXTRA_FIELD:
+        return {**detail, "TruongMoi": "giá trị mới"}
+    if how is How.RENAMED_FIELD:
+        return {("MaTrangThaiMoi" if key == "MaTrangThai" else key): value for key, value in detail.items()}
     return detail

@@ -201,6 +201,10 @@ def _broken(item: dict[str, Any], how: How | None) -> dict[str, Any]:
         return {**item, "appointmentDate": "2026-02-31T25:61:00.000+0700"}
     if how is How.MISSING_CODE:
         return {key: value for key, value in item.items() if key != "code"}
+    if how is How.EXTRA_FIELD:
+        return {**item, "newField": "giá trị mới"}
+    if how is How.RENAMED_FIELD:
+        return {("newDossierStatus" if key == "dossierStatus" else key): value for key, value in item.items()}
     return item
 
 

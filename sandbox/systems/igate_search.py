@@ -138,7 +138,7 @@ def _candidates(now: Snapshot, filters: Filters) -> Any:
     if filters.accepted_from is not None or filters.accepted_to is not None:
         start = datetime.fromtimestamp(filters.accepted_from or 0, VN)
         end = now.as_of if filters.accepted_to is None else datetime.fromtimestamp(filters.accepted_to + 1, VN)
-        return now.numbers(now.province.perhaps_received_between(start, max(start, end)))
+        return now.numbers(now.perhaps_received_between(start, max(start, end)))
     return now.numbers()
 
 

@@ -1,4 +1,4 @@
-"""One system's share of the province, at the system's own clock.
+"""One system's share of the province, at the system's own clock: its dossiers, and those that were forwarded to it.
 
 The clock stands still until somebody moves it, and only moves forward. It is kept in the server's home, so a restart
 goes on at the same time. Everything a request needs is in one :class:`Snapshot`, taken once per request: a clock that
@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sandbox.http import ServerOptions, server_home, write_atomically
-from sandbox.province.catalogue import System
+from sandbox.province.catalogue import FORWARDED_TO, System
 from sandbox.province.province import Province
 from sandbox.province.reading import Reading
 from schemas.identifiers import dossier_short
@@ -61,7 +61,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The system at one moment. ``count`` dossiers of the province have been filed, this system's and others'."""
+    """The system at one moment. ``count`` dossiers of the province have been filed, this system's and others'.
+
+    Of a dossier that travels through several systems each knows only what happened in it.
+    """
 
     province: Province
     system: System
@@ -74,11 +77,29 @@ class Snapshot:
         """This system's dossiers among the ``candidates`` (all when absent), by time of filing."""
         found = range(self.count) if candidates is None else range(candidates.start, min(candidates.stop, self.count))
         mine, system_of = self.system, self.province.system
+        if mine in FORWARDED_TO:
+            return (number for number in found if self.holds(number))
         return (number for number in found if system_of(number) is mine)
 
+    def perhaps_received_between(self, start: datetime, end: datetime) -> range:
+        """A range of numbers that holds every dossier that came to this system's desks in that time."""
+        return self.province.perhaps_received_between(start, end, self.system)
+
     def reading(self, number: int) -> Reading:
-        """The dossier as it is now."""
+        """The dossier as this system sees it now: what happened here."""
+        return self.province.reading(number, self.tick, self.system)
+
+    def changed(self, number: int) -> int:
+        """The epoch second of the last thing that happened to the dossier here."""
+        return self.province.changed(number, self.tick, self.system)
+
+    def whole(self, number: int) -> Reading:
+        """The dossier as it is now by all that its systems know together."""
         return self.province.reading(number, self.tick)
+
+    def systems(self, number: int) -> tuple[System, ...]:
+        """The systems that know the dossier by now, its home first."""
+        return self.province.systems(number, self.tick)
 
     def find(self, code: str) -> int | None:
         """The number of this system's dossier with this code, in either form; None when there is none by now."""
@@ -89,8 +110,11 @@ class Snapshot:
         return number if number is not None and self.holds(number) else None
 
     def holds(self, number: int) -> bool:
-        """Whether this is a dossier of this system, already filed."""
-        return 0 <= number < self.count and self.province.system(number) is self.system
+        """Whether this is a dossier of this system: filed here, or forwarded to it, by now."""
+        if not 0 <= number < self.count:
+            return False
+        came = self.province.came_to(number, self.system)
+        return came is not None and came < self.tick
 
 
 class Register:
@@ -153,6 +177,5 @@ class Register:
 
 def _order(snapshot: Snapshot, before: Snapshot | None) -> Changes:
     first = 0 if before is None else snapshot.province.oldest_alive(before.tick)
-    changed, tick = snapshot.province.changed, snapshot.tick
-    moved = ((changed(number, tick), number) for number in snapshot.numbers(range(first, snapshot.count)))
+    moved = ((snapshot.changed(number), number) for number in snapshot.numbers(range(first, snapshot.count)))
     return Changes(moved, () if before is None else before.changes.settled(first))

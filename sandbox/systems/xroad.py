@@ -1,4 +1,4 @@
-"""A stand-in for the X-Road security server in front of the business-registration system.
+"""A stand-in for the X-Road security server: SOAP to the business-registration system, REST to the road-transport one.
 
 It checks what a security server checks of a SOAP message (message protocol 4.0): the request is one XML envelope with
 ``client``, ``service``, ``id`` and ``protocolVersion`` 4.0 in its header and one body element named as the service; the
@@ -7,19 +7,20 @@ and ``SOAPAction`` alone, checks that the answer repeats the headers, and adds `
 
 Its own errors are SOAP faults **with HTTP 200**, their codes those of the X-Road sources and their spelling that of
 releases up to 7.7 (``Server.ServerProxy.AccessDenied``) or from 7.8 on (``server.serverproxy.access_denied``). A fault
-of the provider is passed on as it is, with HTTP 200 too.
+of the provider is passed on as it is, with HTTP 200 too. What it does for REST is told in ``xroad_rest``.
 
 ``POST /_sandbox/xroad`` takes ``{"code", "times"}`` to make the next requests fail with any code, and ``{"spelling":
-"7.7" | "7.8"}``. Not imitated: signatures, message log, attachments, meta-services, REST.
+"7.7" | "7.8"}``. Not imitated: signatures, message log, attachments, meta-services.
 
 Connection: extra ``client`` and ``service``, X-Road identifiers with slashes. Besides that client one more is a member
-and may use nothing: the same with the subsystem ``khach``.
+and may use nothing: the same with the subsystem ``khach``. The REST service is :data:`REST_SERVICE`.
 """
 
 import base64
 import hashlib
 import re
 import threading
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.http import ServerOptions, json_response, read_json, with_controls
+from sandbox.http import ServerOptions, json_response, last_segment, read_json, with_controls
 from sandbox.systems.xroad_messages import (
     FaultError,
     add_request_hash,
@@ -41,6 +42,10 @@ from sandbox.systems.xroad_messages import (
     parse_request,
     parse_xml,
 )
+from sandbox.systems.xroad_rest import PREFIX, Call, RestSide, error_answer
+
+REST_SERVICE = "VN-TEST/GOV/000.00.00.G99/van-tai-duong-bo/hoSo"
+"""The road-transport system by its X-Road name."""
 
 _CALM = "7.7"
 _SPELLINGS = (_CALM, "7.8")
@@ -64,6 +69,10 @@ class Disposition:
         self.times -= 1
         return self.code
 
+    def spelled(self, code: str) -> str:
+        """A fault code as this release of the security server writes it."""
+        return code if self.spelling == _CALM else spelled_anew(code)
+
 
 class SecurityServer:
     """Checks messages and passes them on. May be used from several threads."""
@@ -71,16 +80,18 @@ class SecurityServer:
     def __init__(self, options: ServerOptions) -> None:
         self._client = str(options.extra["client"])
         self._guest = self._client.rpartition("/")[0] + "/khach"
-        self._service = str(options.extra["service"])
+        self._services = {str(options.extra["service"])}
         self._provider = options.peers["dkkd"] + "/"
         self._local = threading.local()
+        behind = {REST_SERVICE: options.peers["gtvt"]} if "gtvt" in options.peers else {}
+        self.rest = RestSide(lambda client, service: self._admit(client, service, set(behind)), behind)
 
     def exchange(self, content_type: str, soap_action: str | None, body: bytes) -> bytes:
         """The answer's envelope: the provider's, hash added, or the provider's fault. Raises :class:`FaultError`."""
         if content_type.partition(";")[0].strip().lower() not in _XML:
             raise FaultError("Client.InvalidContentType", "Invalid content type")
         message = parse_request(body)
-        self._admit(message.client, message.service)
+        self._admit(message.client, message.service, self._services)
         headers = {"Content-Type": content_type, "SOAPAction": soap_action or '""'}
         status, answer = self._pass_on(body, headers)
         if status not in (200, 500):  # 500 is how SOAP 1.1 sends faults
@@ -94,14 +105,14 @@ class SecurityServer:
         check_answer(message, envelope)
         return add_request_hash(envelope, base64.b64encode(hashlib.sha512(body).digest()).decode())
 
-    def _admit(self, client: str, service: str) -> None:
+    def _admit(self, client: str, service: str, known: Set[str]) -> None:
         if client not in (self._client, self._guest):
             raise FaultError("Server.ClientProxy.UnknownMember", f"Client '{client}' not found")
-        if _subsystem(service) != _subsystem(self._service):
+        if _subsystem(service) not in map(_subsystem, known):
             raise FaultError(
                 "Server.ClientProxy.UnknownMember", f"Could not find addresses for service provider '{service}'"
             )
-        if service != self._service:
+        if service not in known:
             raise FaultError("Server.ServerProxy.UnknownService", f"Unknown service: {service}")
         if client == self._guest:
             raise FaultError("Server.ServerProxy.AccessDenied", f"Request is not allowed: {service}")
@@ -126,6 +137,9 @@ def build(home: Path, options: ServerOptions) -> ASGIApp:
     server, disposition = SecurityServer(options), Disposition()
 
     async def take(request: Request) -> Response:
+        path = request.scope.get("raw_path", b"").decode("latin-1")
+        if path.startswith(PREFIX):
+            return await take_rest(request, path)
         try:
             if request.method != "POST":
                 raise FaultError("Client.InvalidHttpMethod", "Must use POST request method")
@@ -135,9 +149,18 @@ def build(home: Path, options: ServerOptions) -> ASGIApp:
             content_type, action = request.headers.get("content-type", ""), request.headers.get("soapaction")
             answer = await run_in_threadpool(server.exchange, content_type, action, body)
         except FaultError as error:
-            code = error.code if disposition.spelling == _CALM else spelled_anew(error.code)
-            answer = fault(code, error.message)
+            answer = fault(disposition.spelled(error.code), error.message)
         return Response(answer, media_type="text/xml")
+
+    async def take_rest(request: Request, path: str) -> Response:
+        try:
+            if ordered := disposition.ordered_fault():
+                raise FaultError(ordered, "Ordered by the sandbox")
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            call = Call(request.method, path, request.url.query, headers, await request.body())
+            return await run_in_threadpool(server.rest.exchange, call)
+        except FaultError as error:
+            return error_answer(disposition.spelled(error.code), error.message)
 
     async def dispose(request: Request) -> Response:
         try:
@@ -172,7 +195,9 @@ def _subsystem(service: str) -> list[str]:
     return service.split("/")[:4]
 
 
-def _operation(_path: str, body: bytes) -> str:
+def _operation(path: str, body: bytes) -> str:
+    if path.startswith(PREFIX):
+        return last_segment(path, body)
     found = _SERVICE_CODE.search(body)
     return found.group(1).decode("utf-8", "replace") if found else ""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from schemas.states import LABELS_VI, State
 from sync.drafting import guesses
 from sync.drafting.guesses import Guess, plain
 
+STATE = "state"
 MEANINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "since": ("updatedsince", "changedsince", "modifiedsince", "since", "updatedfrom", "capnhattu", "tuthoidiem",
@@ -56,4 +58,6 @@ def invented(name: str) -> str:
         return "1.991202"
     if text in guesses.NAMES["agency_code"]:
         return "H12.06"
+    if text in guesses.NAMES[STATE]:
+        return LABELS_VI[State.PROCESSING]
     return "mẫu"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import mappings
 from connectors import catalog
 from mappings import examples
 from mappings.mapping import load_file
 from sync.drafting.sketch import Sketch
 from sync.drafting.writing import Answers, catalog_file, contract_files, mapping_file, missing
 from sync.errors import SyncError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,25 @@ class Draft:
             path.write_bytes(content)
 
 
-def draft(system: str, sketch: Sketch, answers: Answers, *, root: Path = ROOT) -> Draft:
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where the three files belong."""
+
+    catalog: Path
+    mappings: Path
+    contracts: Path
+
+    @classmethod
+    def in_use(cls) -> Folders:
+        """Those that hosync reads: HOSYNC_CATALOG, HOSYNC_MAPPINGS and HOSYNC_CONTRACTS, else the project's own."""
+        return cls(
+            catalog=Path(os.environ.get("HOSYNC_CATALOG") or catalog.FOLDER),
+            mappings=mappings.folder(mappings.Direction.SOURCE),
+            contracts=Path(os.environ.get("HOSYNC_CONTRACTS") or catalog.CONTRACTS),
+        )
+
+
+def draft(system: str, sketch: Sketch, answers: Answers, folders: Folders) -> Draft:
     """Make the files. Raises ``SyncError`` naming what a dossier needs and nothing tells."""
     lacking = missing(sketch, answers)
     if lacking:
@@ -43,20 +61,16 @@ def draft(system: str, sketch: Sketch, answers: Answers, *, root: Path = ROOT) -
     entry = catalog_file(system, sketch, answers, next(iter(contract)))
     return Draft(
         {
-            root / "connectors" / "catalog" / f"{system}.yaml": entry.encode(),
-            root / "mappings" / "sources" / f"{system}.yaml": mapping_file(system, sketch, answers).encode(),
-            **{root / "schemas" / "wire" / name: content for name, content in contract.items()},
+            folders.catalog / f"{system}.yaml": entry.encode(),
+            folders.mappings / f"{system}.yaml": mapping_file(system, sketch, answers).encode(),
+            **{folders.contracts / name: content for name, content in contract.items()},
         }
     )
 
 
 def prove(made: Draft) -> list[str]:
     """What the checks of catalog and mapping say of the written files: empty when all is well."""
-    problems: list[str] = []
-    for path in made.files:
-        if path.parent.name == "catalog":
-            catalog.load_entry(path)
-        elif path.parent.name == "sources":
-            mapping = load_file(path)
-            problems += [f"{each.label}: {each.differences[0]}" for each in examples.run(mapping) if each.differences]
-    return problems
+    entry_file, mapping_path, *_ = made.files
+    catalog.load_entry(entry_file)
+    found = examples.run(load_file(mapping_path))
+    return [f"{each.label}: {each.differences[0]}" for each in found if each.differences]

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from connectors.errors import ContractBroken
 from connectors.soap.operations import Operation, bindings, load, load_operation
 from connectors.soap.shapes import Field, Shape
+from schemas.states import LABELS_VI
 from sync.drafting import guesses
-from sync.drafting.asking import at, invented, meaning, since_template
+from sync.drafting.asking import STATE, at, invented, meaning, since_template
 from sync.drafting.sketch import Sketch, values
 from sync.errors import SyncError
 
@@ -48,11 +50,31 @@ def read(path: Path, operation: str | None) -> Sketch:
     if "total" in listing.beside:
         answer["total"] = listing.beside["total"]
     answer |= at(guesses.fields(values([sample])))
-    options: dict[str, Any] = {"auth": {"kind": "none"}, "operation": listing.operation.name, "request": request}
+    options: dict[str, Any] = {"path": _path(path), "auth": {"kind": "none"}}
+    options |= {"operation": listing.operation.name, "request": request}
     options["paging"] = {"kind": "page"} if has_page else {"kind": "none"}
     options["answer"] = answer
     style = "changed-since" if has_since else "snapshot"
-    return Sketch(protocol="soap", style=style, records=[sample], options=options, contract=tuple(_files(path)))
+    records = [sample, *_variants(sample)]
+    return Sketch(protocol="soap", style=style, records=records, options=options, contract=tuple(_files(path)))
+
+
+def _path(path: Path) -> str:
+    """The path of the service's address; the host is the connection's."""
+    document = load(path)
+    addresses = [
+        str(port.binding_options.get("address", ""))
+        for service in document.services.values()
+        for port in service.ports.values()
+    ]
+    return urlsplit(addresses[0]).path or "/" if addresses else "/"
+
+
+def _variants(sample: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The sample in every state, told by its Vietnamese name: a WSDL does not say which words a system has."""
+    named = next((name for name, value in sample.items() if value == invented(STATE)), None)
+    if named is not None:
+        yield from ({**sample, named: label} for label in LABELS_VI.values())
 
 
 def _listings(path: Path) -> Iterator[_Listing]:

@@ -11,7 +11,20 @@ from pathlib import Path
 import pytest
 
 _REPOSITORY = Path(__file__).parents[2]
-COMMANDS = ("up", "down", "check", "new", "preview", "connectors", "pull", "push", "reconcile", "status")
+COMMANDS = (
+    "up",
+    "down",
+    "check",
+    "new",
+    "preview",
+    "whatif",
+    "connectors",
+    "pull",
+    "redrive",
+    "push",
+    "reconcile",
+    "status",
+)
 _HEAVY = ("airflow", "sqlalchemy", "pydantic", "requests", "psycopg", "zeep", "psutil", "cryptography")
 
 

@@ -1,10 +1,18 @@
-"""Servers for the connector tests; see ``loopback``."""
+"""Servers for the connector tests; see ``loopback``. Every page of every test is read again; see ``again``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from again import every_page_read_again
 from loopback import Reply, Script, Server, serving
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pages_read_again() -> Iterator[None]:
+    """What would be archived of a page gives back its records."""
+    with every_page_read_again():
+        yield
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, BinaryIO
@@ -66,9 +68,31 @@ class Server:
         return ConnectionSettings(**{"conn_id": "loop", "host": "127.0.0.1", "port": self.port, **fields})
 
 
+class _Server(ThreadingHTTPServer):
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Hook of socketserver, in the connection's own thread: here TLS begins."""
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        secure = self.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        try:
+            secure.do_handshake()
+        except OSError:
+            # Hanging up on unread bytes would reset the connection, and the alert could be lost on its way.
+            with socket.socket(fileno=secure.detach()) as bare, suppress(OSError):
+                bare.shutdown(socket.SHUT_WR)
+                while bare.recv(1 << 16):
+                    pass
+            return
+        with secure:
+            super().finish_request(secure, client_address)
+
+
 @contextmanager
-def serving(script: Script) -> Iterator[Server]:
-    """Run ``script`` as a server for the length of the block."""
+def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Run ``script`` as a server for the length of the block, over TLS with a context."""
     stop = threading.Event()
     seen = Server(0, [], [])
 
@@ -86,7 +110,7 @@ def serving(script: Script) -> Iterator[Server]:
             asked = Asked(
                 self.command,
                 parts.path,
-                {key: values[0] for key, values in parse_qs(parts.query).items()},
+                {key: ",".join(values) for key, values in parse_qs(parts.query).items()},
                 {name.lower(): value for name, value in self.headers.items()},
                 self.rfile.read(length),
             )
@@ -111,7 +135,8 @@ def serving(script: Script) -> Iterator[Server]:
         def log_message(self, *args: Any) -> None:
             """Be quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
+    server.tls = tls
     server.daemon_threads = True
     seen.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

@@ -9,7 +9,7 @@ from loopback import Asked, Reply, Server
 from lxml import etree
 
 from connectors.api import Page, Window
-from connectors.sources.xroad_soap import XRoadSoapSource
+from connectors.sources.soap import SoapSource
 from schemas.times import VN
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -32,12 +32,12 @@ LEAVES = [
 ]
 
 
-STEP = "<m:quaTrinh>" + "".join(f"<m:{name}>x</m:{name}>" for name in ("thoiDiem", "trangThai", "noiDung", "donVi"))
-STEP += "</m:quaTrinh>"
+STEP = "<m:quaTrinh><m:thoiDiem>2025-08-01T08:00:00</m:thoiDiem>"
+STEP += "".join(f"<m:{name}>x</m:{name}>" for name in ("trangThai", "noiDung", "donVi")) + "</m:quaTrinh>"
 
 
 def record(key: str, changed: str, extra: str = "", without: str = "", steps: int = 1) -> str:
-    values = {"maHoSo": key, **dict.fromkeys(LEAVES, "x"), "capNhatLuc": changed}
+    values = {"maHoSo": key, **dict.fromkeys(LEAVES, "x"), "ngayNop": START.isoformat(), "capNhatLuc": changed}
     leaves = "".join(f"<m:{name}>{escape(value)}</m:{name}>" for name, value in values.items() if name != without)
     applicant = "<m:nguoiNop><m:hoTen>Đỗ Thị Mẫu</m:hoTen><m:soDinhDanh>000099000001</m:soDinhDanh></m:nguoiNop>"
     rest = f"<m:hinhThucNhanKetQua>0</m:hinhThucNhanKetQua>{STEP * steps}"
@@ -102,13 +102,13 @@ def hourly(count: int) -> dict[str, datetime]:
     return {f"DK{number:03d}": START + timedelta(hours=number) for number in range(count)}
 
 
-def reader(server: Server, **pull: object) -> XRoadSoapSource:
+def reader(server: Server, **pull: object) -> SoapSource:
     """The source of the project's catalog, reading from ``server`` in small pages."""
     entry = source_entry("dkkd", **{"start": date(2025, 8, 1), "page_size": 10, **pull})
-    return XRoadSoapSource(entry, server.settings(), retry=AT_ONCE)
+    return SoapSource(entry, server.settings(), retry=AT_ONCE)
 
 
-def pull(source: XRoadSoapSource, *, window: Window | None = None, cursor: str | None = None) -> list[Page]:
+def pull(source: SoapSource, *, window: Window | None = None, cursor: str | None = None) -> list[Page]:
     return list(source.pull(window=window, cursor=cursor, open_codes=(), now=NOW))
 
 

@@ -12,7 +12,7 @@ from connectors.auth import (
     Token,
     basic,
     bearer,
-    oauth2_client_credentials_in_form,
+    oauth2_client_credentials,
     oauth2_password,
     signed_in,
 )
@@ -107,7 +107,7 @@ TOKEN = json_reply({"access_token": "abc", "expires_in": "300", "token_type": "B
 
 
 def test_client_credentials_go_in_the_form(serve):
-    server, fetch = oauth(serve, TOKEN, oauth2_client_credentials_in_form)
+    server, fetch = oauth(serve, TOKEN, oauth2_client_credentials)
     assert fetch() == Token("abc", 300.0)
     assert server.asked[0].form["client_secret"] == "p%+:đ"
     assert "authorization" not in server.asked[0].headers
@@ -130,21 +130,21 @@ def test_the_password_grant_takes_the_client_from_the_extra(serve):
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_credentials_are_named_by_their_connection(serve, status):
-    _, fetch = oauth(serve, Reply(status, b'{"error": "invalid_grant"}'), oauth2_client_credentials_in_form)
+    _, fetch = oauth(serve, Reply(status, b'{"error": "invalid_grant"}'), oauth2_client_credentials)
     with pytest.raises(SignInFailed, match="connection 'loop'") as caught:
         fetch()
     assert "bí-mật" not in str(caught.value)
 
 
 def test_a_token_endpoint_that_is_down_is_not_a_refusal(serve):
-    _, fetch = oauth(serve, Reply(503, headers={"Retry-After": "5"}), oauth2_client_credentials_in_form)
+    _, fetch = oauth(serve, Reply(503, headers={"Retry-After": "5"}), oauth2_client_credentials)
     with pytest.raises(NotSent):
         fetch()
 
 
 @pytest.mark.parametrize("answer", [{}, {"access_token": ""}, {"access_token": 5}, {"access_token": "đ"}])
 def test_an_answer_without_a_usable_token_is_broken(serve, answer):
-    _, fetch = oauth(serve, json_reply(answer), oauth2_client_credentials_in_form)
+    _, fetch = oauth(serve, json_reply(answer), oauth2_client_credentials)
     with pytest.raises(BrokenAnswer):
         fetch()
 

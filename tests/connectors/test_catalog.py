@@ -64,7 +64,7 @@ def line_of(text: str, marker: str) -> int:
             "protocol: mapi",
             "protocol: mappi",
             "protocol",
-            "Did you mean 'mapi'? Allowed: rest, soap, soap-jobs, files, inbound, mapi, igate, xroad-soap",
+            "Did you mean 'mapi'? Allowed: rest, soap, soap-jobs, files, inbound, mapi, igate",
         ),
         ("style: window", "style: windows", "pull.style", "Did you mean 'window'?"),
         ("style: window", "style: newest-first", "pull.style", "Protocol 'mapi' is pulled by style 'window'"),

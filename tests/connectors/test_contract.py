@@ -17,6 +17,17 @@ RECORD = {
         "code": {"type": "string"},
         "state": {"type": "integer"},
         "due": {"anyOf": [{"type": "null"}, {"type": "string"}]},
+        "place": {
+            "anyOf": [
+                {"type": "null"},
+                {
+                    "type": "object",
+                    "required": ["name"],
+                    "additionalProperties": False,
+                    "properties": {"name": {"type": "string"}},
+                },
+            ]
+        },
         "papers": {
             "type": "array",
             "items": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}},
@@ -32,6 +43,9 @@ GOOD = {"code": "H12-1", "state": 4, "due": None, "papers": [{"name": "đơn"}]}
         ({"moi": 1}, Departure(Drift.NEW, "moi", 1)),
         ({"state": "4"}, Departure(Drift.OTHER_KIND, "state", 1)),
         ({"due": 20260101}, Departure(Drift.OTHER_KIND, "due", 1)),
+        ({"place": {"name": "x", "moi": 1}}, Departure(Drift.NEW, "place.moi", 1)),
+        ({"place": {}}, Departure(Drift.MISSING, "place.name", 1)),
+        ({"place": 7}, Departure(Drift.OTHER_KIND, "place", 1)),
         ({"papers": [{"name": "a"}, {"ten": "b"}, {"ten": "c"}]}, Departure(Drift.MISSING, "papers[].name", 1)),
     ],
 )

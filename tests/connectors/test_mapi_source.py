@@ -140,12 +140,19 @@ def test_open_dossiers_that_the_system_forgot_are_reported_and_break_nothing(lic
     assert "GONE" in caplog.text
 
 
-def test_the_raw_bytes_of_a_page_are_all_its_answers(licences):
+def test_the_raw_bytes_of_a_page_are_all_that_was_told_of_its_dossiers(licences):
     _, source = licences({"A": (date(2025, 8, 20), "2")}, start=date(2025, 9, 1))
     (page,) = pull(source, open_codes=["A"])[1:]
-    answers = json.loads(page.raw)
-    assert [answer["error_code"] for answer in answers] == ["0", "0"]
-    assert answers[0]["data"][0]["MaHoSo"] == "A"
+    kept = json.loads(page.raw)
+    assert kept["items"] == [{"maHoSo": "A", "hoTen": "Nguyễn Văn Mẫu"}]
+    assert [(answer["error_code"], answer["data"][0]["MaHoSo"]) for answer in kept["told"]] == [("0", "A")]
+
+
+def test_a_long_list_is_kept_once_and_its_items_with_the_pages_that_follow(licences):
+    _, source = licences(AUGUST, window_days=40, page_size=5)
+    kept = [json.loads(page.raw) for page in pull(source)]
+    assert [len(page["told"]) for page in kept] == [5, 5, 2]
+    assert [len(page["listed"][0]["data"]) if "listed" in page else len(page["items"]) for page in kept] == [12, 5, 2]
 
 
 def test_a_session_that_ends_in_the_middle_costs_one_sign_in(licences):

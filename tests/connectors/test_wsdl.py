@@ -1,128 +1,184 @@
-"""Contracts are read from their own folder, and say what is wrong with them."""
+"""Two WSDLs are compared by what matters on the wire, and `check` says what has changed."""
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
-from lxml import etree
+from loopback import Asked, Reply
+from services import answer, listing, source_of, wsdl
 
-from connectors import soap, wsdl
-from connectors.errors import ContractBroken
+from connectors.api import CheckStatus
+from connectors.wsdl import NotWsdl, differences
 
-TYPES = """
-<xs:complexType name="Person"><xs:sequence>
-  <xs:element name="name" type="xs:string"/>
-  <xs:element name="child" type="t:Person" minOccurs="0" maxOccurs="unbounded"/>
-  <xs:element name="note" type="xs:string" nillable="true"/>
-  <xs:element name="fee" type="t:Money" minOccurs="0"/>
-</xs:sequence></xs:complexType>
-<xs:complexType name="Money"><xs:simpleContent><xs:extension base="xs:decimal">
-  <xs:attribute name="currency" type="xs:string"/></xs:extension></xs:simpleContent></xs:complexType>
-<xs:complexType name="Either"><xs:choice><xs:element name="a" type="xs:string"/><xs:element name="b" type="xs:string"/>
-</xs:choice></xs:complexType>
-"""
-WSDL = """<wsdl:definitions xmlns:wsdl="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http://schemas.xmlsoap.org/wsdl/soap/"
- xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t" targetNamespace="urn:t">
-<wsdl:types><xs:schema targetNamespace="urn:t" elementFormDefault="qualified">{schema}{types}
-<xs:element name="ask"><xs:complexType><xs:sequence><xs:element name="since" type="xs:dateTime"/></xs:sequence>
-</xs:complexType></xs:element>
-<xs:element name="askResponse"><xs:complexType><xs:sequence>
-<xs:element name="person" type="t:Person" maxOccurs="unbounded"/><xs:element name="either" type="t:Either"/>
-</xs:sequence></xs:complexType></xs:element></xs:schema></wsdl:types>
-<wsdl:message name="in"><wsdl:part name="p" element="t:ask"/></wsdl:message>
-<wsdl:message name="out"><wsdl:part name="p" element="t:askResponse"/></wsdl:message>
-<wsdl:portType name="P"><wsdl:operation name="ask"><wsdl:input message="t:in"/><wsdl:output message="t:out"/>
-</wsdl:operation></wsdl:portType>
-<wsdl:binding name="B" type="t:P"><s:binding style="document" transport="{transport}"/>
-<wsdl:operation name="ask"><s:operation soapAction="urn:ask"/><wsdl:input><s:body use="literal"/></wsdl:input>
-<wsdl:output><s:body use="literal"/></wsdl:output></wsdl:operation></wsdl:binding>
-<wsdl:service name="S"><wsdl:port name="P" binding="t:B"><s:address location="http://nowhere.invalid/"/></wsdl:port>
-</wsdl:service></wsdl:definitions>"""
-HTTP = "http://schemas.xmlsoap.org/soap/http"
+ADDRESS = "http://service.invalid/ws?wsdl"
 
 
 @pytest.fixture
-def contract(tmp_path):
-    def write(schema: str = "", types: str = TYPES, transport: str = HTTP) -> Path:
-        path = tmp_path / "contract" / "c.wsdl"
-        path.parent.mkdir()
-        path.write_text(WSDL.format(schema=schema, types=types, transport=transport))
-        return path
-
-    return write
+def snapshot(tmp_path) -> Path:
+    path = tmp_path / "c.wsdl"
+    path.write_text(wsdl())
+    return path
 
 
-def test_an_operation_writes_requests_and_knows_the_answer(contract):
-    operation = wsdl.load_operation("x", contract(), "ask")
-    assert (operation.soap_action, operation.response) == ("urn:ask", "{urn:t}askResponse")
-    tree = etree.fromstring(operation.envelope([], {"since": datetime(2025, 8, 1)}))
-    assert tree.findtext(".//{urn:t}since") == "2025-08-01T00:00:00"
+def nothing(url: str) -> bytes:
+    raise OSError(url)
 
 
-def test_shapes_follow_types_that_contain_themselves(contract):
-    person = wsdl.load_operation("x", contract(), "ask").records("person").shape
-    element = etree.fromstring(
-        '<p xmlns="urn:t"><name>A</name><child><name>B</name><note/></child><child><note/></child></p>'
+def changes(snapshot: Path, changed: dict[str, str] | None = None, **style: object) -> list[str]:
+    live = wsdl(changed=changed, **style)
+    return differences(snapshot, live.encode(), address=ADDRESS, fetch=nothing)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"http://nowhere.invalid/": "https://elsewhere.invalid:8443/ws"},
+        {"xmlns:t=": "xmlns:khac=", "t:": "khac:"},
+        {'<w:definitions xmlns:w="http': '<w:definitions name="X" xmlns:w="http'},
+        {"<w:portType": "<w:documentation>Mới</w:documentation><w:portType"},
+        {'"DanhSach"': '"Khac"', "t:DanhSach": "t:Khac"},
+        {'name="P"': 'name="Q"', "t:P": "t:Q", 'name="Cong"': 'name="Khac"'},
+        {"<w:service": "<!-- x --><w:service"},
+    ],
+    ids=["nothing", "address", "prefix", "name", "documentation", "names of types", "names of ports", "comments"],
+)
+def test_what_does_not_matter_is_not_told(snapshot, changed):
+    assert changes(snapshot, changed) == []
+
+
+def test_the_order_of_definitions_does_not_matter(snapshot):
+    text = wsdl()
+    begin, end = text.index('<w:message name="lietKe">'), text.index('<w:message name="traCuu">')
+    moved = text[:begin] + text[end:].replace("<w:portType", text[begin:end] + "<w:portType", 1)
+    assert differences(snapshot, moved.encode(), address=ADDRESS, fetch=nothing) == []
+
+
+NGAY = '<xs:element name="ngay" type="xs:date" minOccurs="0"/>'
+SO = '<xs:element name="so" type="xs:int" minOccurs="0"/>'
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({NGAY: ""}, "danhSach.hoSo.ngay is gone"),
+        ({NGAY: NGAY + NGAY.replace("ngay", "ngayMoi")}, "danhSach.hoSo.ngayMoi is new (date, at most once)"),
+        ({NGAY: NGAY.replace("xs:date", "xs:dateTime")},
+         "danhSach.hoSo.ngay was date, at most once, is dateTime, at most once"),
+        ({NGAY: NGAY.replace(' minOccurs="0"', "")}, "danhSach.hoSo.ngay was date, at most once, is date, once"),
+        ({NGAY: NGAY.replace("/>", ' maxOccurs="9"/>')}, "ngay was date, at most once, is date, any number"),
+        ({NGAY + "\n  " + SO: SO + NGAY}, "danhSach.hoSo: its elements come in another order"),
+        ({'name="ma" type="xs:string"/>\n': 'name="ma" type="xs:string" form="unqualified"/>\n'},
+         "danhSach.hoSo.ma has another namespace"),
+        ({'name="tuoi"': 'name="tuoiTac"'}, "danhSach.hoSo.nguoi.tuoiTac is new (int, at most once)"),
+        ({'<xs:attribute name="phienBan" type="xs:int"/>': ""}, "danhSach.hoSo.attribute phienBan is gone"),
+        ({'name="phienBan" type="xs:int"': 'name="phienBan" type="xs:string"'},
+         "danhSach.hoSo.attribute phienBan was int, is text"),
+    ],
+)  # fmt: skip
+def test_a_change_of_a_record_is_named(snapshot, changed, told):
+    found = changes(snapshot, changed)
+    assert any(told in line and line.startswith("lietKe answer: ") for line in found), found
+
+
+def test_changes_of_operations_and_messages_are_named(snapshot):
+    renamed = changes(snapshot, {"datLenh": "datMoi"})
+    assert {"operation datLenh is gone", "operation datMoi is new"} <= set(renamed)
+    assert "lietKe: another SOAPAction" in changes(snapshot, {"urn:lietKe": "urn:khac"})
+    assert "lietKe: SOAP 1.1 is gone" in changes(snapshot, soap12=True)
+    assert "lietKe: was of style document, is rpc" in changes(snapshot, style="rpc")
+    request = changes(snapshot, {'<xs:element name="soDong" type="xs:int" minOccurs="0"/>': ""})
+    assert "lietKe request: soDong is gone" in request
+    element = changes(snapshot, {"urn:ho-so": "urn:ho-so:2"})
+    assert "lietKe answer: was the element {urn:ho-so}lietKeResponse, is {urn:ho-so:2}lietKeResponse" in element
+
+
+def test_types_that_contain_themselves_are_compared_to_the_end(tmp_path):
+    own = {'<xs:element name="ten" type="xs:string"/>': '<xs:element name="ten" type="xs:string"/>'
+           '<xs:element name="cha" type="t:Nguoi" minOccurs="0"/>'}  # fmt: skip
+    path = tmp_path / "own.wsdl"
+    path.write_text(wsdl(changed=own))
+    assert changes(path, own) == []
+    found = changes(path, {**own, 'name="tuoi" type="xs:int"': 'name="tuoi" type="xs:long"'})
+    assert [line for line in found if "tuoi was int" in line]
+
+
+def test_imports_of_a_live_wsdl_are_fetched_by_their_whole_address(snapshot):
+    live = wsdl()
+    begin, end = live.index("<xs:complexType name="), live.index('<xs:element name="lietKe">')
+    types = live[begin:end]
+    live = live[:begin] + live[end:]
+    live = live.replace("<xs:import", '<xs:include schemaLocation="types.xsd?xsd=1"/><xs:import', 1)
+    opening = live[live.index("<xs:schema ") : live.index("<xs:include")]
+    inner = '<xs:import namespace="http://schemas.xmlsoap.org/soap/encoding/"/>'
+    names = (
+        ' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:ho-so" xmlns:w="http://schemas.xmlsoap.org/wsdl/"'
     )
-    record = soap.to_record(element, person)
-    assert record == {
-        "name": "A",
-        "child": [{"name": "B", "note": "", "child": []}, {"note": "", "child": []}],
-    }
-    assert person.lacking(record) == ["child.name"]
+    names += ' xmlns:enc="http://schemas.xmlsoap.org/soap/encoding/"'
+    schema = f"{opening.replace('<xs:schema', '<xs:schema' + names)}{inner}{types}</xs:schema>"
+    fetched = []
 
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        return schema.encode()
 
-def test_a_leaf_with_attributes_is_text(contract):
-    person = wsdl.load_operation("x", contract(), "ask").records("person").shape
-    element = etree.fromstring('<p xmlns="urn:t"><name>A</name><note/><fee currency="VND">5000</fee></p>')
-    assert soap.to_record(element, person)["fee"] == "5000"
-
-
-def test_nothing_in_a_choice_is_required(contract):
-    either = wsdl.load_operation("x", contract(), "ask").records("either").shape
-    assert either.lacking({"a": "x"}) == []
-
-
-def test_an_import_is_served_from_the_folder_whatever_its_address(contract):
-    path = contract('<xs:include schemaLocation="http://somewhere.invalid/types.xsd"/>', types="")
-    types = '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="urn:t" targetNamespace="urn:t"'
-    (path.parent / "types.xsd").write_text(f'{types} elementFormDefault="qualified">{TYPES}</xs:schema>')
-    assert wsdl.load_operation("x", path, "ask").shape.fields
+    assert differences(snapshot, live.encode(), address=ADDRESS, fetch=fetch) == []
+    assert fetched == ["http://service.invalid/types.xsd?xsd=1"]
+    with pytest.raises(NotWsdl):
+        differences(snapshot, live.encode(), address=ADDRESS, fetch=nothing)
 
 
 @pytest.mark.parametrize(
-    "location", ["http://somewhere.invalid/missing.xsd", "file:///etc/passwd", "../outside.xsd", "/etc/passwd"]
+    "live",
+    [b"", b"<html/>", b"<html", b"{}", b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>'],
+    ids=["empty", "html", "cut", "json", "entities"],
 )
-def test_an_import_from_elsewhere_is_refused(contract, location):
-    path = contract(f'<xs:include schemaLocation="{location}"/>')
-    (path.parent.parent / "outside.xsd").write_text("<never/>")
-    with pytest.raises(ContractBroken) as caught:
-        wsdl.load_operation("x", path, "ask")
-    assert "root:" not in f"{caught.value}{caught.value.__cause__!r}"
+def test_what_is_no_wsdl_is_not_compared(snapshot, live):
+    with pytest.raises(NotWsdl):
+        differences(snapshot, live, address=ADDRESS, fetch=nothing)
 
 
-def test_what_is_wrong_with_a_contract_is_said(contract, tmp_path):
-    path = contract()
-    with pytest.raises(ContractBroken, match="no operation 'tell'; it has: ask"):
-        wsdl.load_operation("x", path, "tell")
-    with pytest.raises(ContractBroken, match="no 'people' as in people/person; there is: person, either"):
-        wsdl.load_operation("x", path, "ask").records("people/person")
-    with pytest.raises(ContractBroken, match="does not take: when"):
-        wsdl.load_operation("x", path, "ask").envelope([], {"when": 1})
-    with pytest.raises(ContractBroken, match="cannot be read"):
-        wsdl.load_operation("x", tmp_path / "nothing.wsdl", "ask")
+def checked(serve, snapshot: Path, live: Reply, **options: object) -> tuple[dict[str, CheckStatus], str, list[Asked]]:
+    server = serve(lambda asked: live if asked.method == "GET" and asked.path != "/" else answer(listing([])))
+    results = source_of(server, snapshot, options).check()
+    detail = next((result.detail for result in results if result.name == "drift"), "")
+    return {result.name: result.status for result in results}, detail, server.asked
 
 
-def test_a_contract_that_is_not_for_http_is_refused(contract):
-    with pytest.raises(ContractBroken, match="no binding for SOAP over HTTP"):
-        wsdl.load_operation("x", contract(transport="urn:smoke-signals"), "ask")
+def test_check_compares_with_the_live_wsdl(serve, snapshot):
+    statuses, detail, asked = checked(serve, snapshot, Reply(200, wsdl().encode(), "text/xml"))
+    assert statuses == dict.fromkeys(("contract", "operation", "connection", "drift", "read"), CheckStatus.OK)
+    assert "says what the contract says" in detail
+    assert [(one.method, one.path) for one in asked] == [("GET", "/"), ("GET", "/ws"), ("POST", "/ws")]
 
 
-@pytest.mark.parametrize(
-    "prolog", ['<!DOCTYPE a SYSTEM "x">', '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>']
-)
-def test_a_contract_with_a_document_type_is_refused(contract, prolog):
-    path = contract()
-    path.write_text(prolog + path.read_text())
-    with pytest.raises(ContractBroken):
-        wsdl.load_operation("x", path, "ask")
+def test_check_fails_on_drift_and_names_what_changed(serve, snapshot):
+    live = Reply(200, wsdl(changed={NGAY: ""}).encode(), "text/xml")
+    statuses, detail, _ = checked(serve, snapshot, live, live_wsdl="/mo-ta")
+    assert statuses["drift"] is CheckStatus.FAILED
+    assert "danhSach.hoSo.ngay is gone" in detail
+
+
+@pytest.mark.parametrize("live", [Reply(404), Reply(200, b"<html/>", "text/html"), Reply(302)], ids=str)
+def test_check_only_warns_when_there_is_no_live_wsdl(serve, snapshot, live):
+    statuses, detail, _ = checked(serve, snapshot, live)
+    assert statuses["drift"] is CheckStatus.WARNING
+    assert statuses["read"] is CheckStatus.OK
+    assert "cannot be compared" in detail
+
+
+def test_behind_a_security_server_there_is_nothing_to_compare_with(serve, snapshot):
+    statuses, _, _ = checked(serve, snapshot, Reply(404), xroad={"client": "VN/GOV/H12/a", "service": "VN/GOV/G99/b/c"})
+    assert "drift" not in statuses
+
+
+def test_imports_of_a_live_wsdl_come_from_the_system_itself(serve, snapshot):
+    """JAX-WS and others name themselves by addresses that only they can reach."""
+    live = wsdl().replace(
+        "<w:types>", '<w:import namespace="urn:x" location="http://inside.invalid/ws?wsdl=1"/><w:types>'
+    )
+    other = '<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" targetNamespace="urn:x"/>'
+    replies = {"": live, "1": other}
+    server = serve(lambda asked: Reply(200, replies[asked.query.get("wsdl", "")].encode(), "text/xml")
+                   if asked.method == "GET" else answer(listing([])))  # fmt: skip
+    results = {result.name: result.status for result in source_of(server, snapshot).check()}
+    assert results["drift"] is CheckStatus.OK

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.catalog import Catalog, load_catalog
 
+OF_THE_LEDGER = {"upkeep_ledger", "redrive_ledger"}
 Dags = dict[str, dict[str, Any]]
 
 
@@ -33,13 +34,13 @@ def test_parsing_imports_nothing_that_does_the_work(facts: dict[str, Any]) -> No
 def test_every_system_has_its_dags_and_there_are_no_others(dags: Dags, catalog: Catalog) -> None:
     sources = {f"pull_{entry.system}" for entry in catalog.sources}
     targets = {f"{kind}_{entry.system}" for entry in catalog.targets for kind in ("push", "reconcile")}
-    assert set(dags) == sources | targets | {"upkeep_ledger"}
+    assert set(dags) == sources | targets | OF_THE_LEDGER
 
 
 def test_every_dag_keeps_the_conventions(dags: Dags, catalog: Catalog) -> None:
     for dag_id, dag in dags.items():
         kind, _, system = dag_id.partition("_")
-        agency = [] if kind == "upkeep" else [f"agency:{catalog.entry(system).owner.agency}"]
+        agency = [] if dag_id in OF_THE_LEDGER else [f"agency:{catalog.entry(system).owner.agency}"]
         assert dag["tags"] == sorted(["hosync", kind, system, *agency]), dag_id
         assert dag["owner"] == "hosync", dag_id
         assert dag["catchup"] is False, dag_id
@@ -51,7 +52,7 @@ def test_every_dag_keeps_the_conventions(dags: Dags, catalog: Catalog) -> None:
 def test_every_dag_explains_itself_in_vietnamese_and_english(dags: Dags, catalog: Catalog) -> None:
     for dag_id, dag in dags.items():
         vietnamese, _, english = dag["doc"].partition("\n---\n")
-        if dag_id != "upkeep_ledger":
+        if dag_id not in OF_THE_LEDGER:
             entry = catalog.entry(dag_id.partition("_")[2])
             assert entry.title.vi in vietnamese, dag_id
             assert entry.title.en in english, dag_id
@@ -81,7 +82,7 @@ def test_pushes_run_on_any_news_on_corrections_and_by_the_clock(dags: Dags, cata
     for entry in catalog.targets:
         dag = dags[f"push_{entry.system}"]
         assert (dag["timetable"], dag["condition"]) == ("AssetOrTimeSchedule", "AssetAny")
-        assert dag["waits_for"] == sorted([*news, f"hosync/heal/{entry.system}"])
+        assert dag["waits_for"] == sorted([*news, "hosync/redriven", f"hosync/heal/{entry.system}"])
         assert (dag["cron"], dag["zone"]) == (entry.schedule, "Asia/Ho_Chi_Minh")
 
 
@@ -107,13 +108,19 @@ def test_the_tasks_stand_in_their_order(dags: Dags) -> None:
         "push": {"deliver": ["summary"], "summary": []},
         "reconcile": {"reconcile": ["announce"], "announce": []},
         "upkeep": {"make_partitions": []},
+        "redrive": {"map_again": []},
     }
     for dag_id, dag in dags.items():
         assert dag["scheduler_sees"] == orders[dag_id.partition("_")[0]], dag_id
 
 
 def test_only_the_last_task_announces_what_was_done(dags: Dags) -> None:
-    announced = {"pull": "hosync/pulled/{}", "push": "hosync/delivered/{}", "reconcile": "hosync/heal/{}"}
+    announced = {
+        "pull": "hosync/pulled/{}",
+        "push": "hosync/delivered/{}",
+        "reconcile": "hosync/heal/{}",
+        "redrive": "hosync/redriven",
+    }
     for dag_id, dag in dags.items():
         if dag_id == "upkeep_ledger":
             continue
@@ -194,8 +201,10 @@ def test_two_hundred_systems_give_their_dags(inspector: Any, many_systems: Path)
     facts = inspector(HOSYNC_CATALOG=str(many_systems))
     assert facts["import_errors"] == {}
     assert facts["touched"] == []
-    assert len(facts["dags"]) == 150 + 2 * 50 + 1
-    assert len(facts["dags"]["push_system_003"]["waits_for"]) == 151
+    assert len(facts["dags"]) == 150 + 2 * 50 + len(OF_THE_LEDGER)
+    assert (
+        len(facts["dags"]["push_system_003"]["waits_for"]) == 150 + 2
+    )  # news of each source, of the re-drive, and its own corrections
 
 
 def test_a_system_without_a_schedule_runs_only_by_hand(inspector: Any, tmp_path: Path, catalog: Catalog) -> None:

@@ -102,7 +102,11 @@ def test_the_scheduler_gets_every_variable_that_the_code_reads(services: dict[st
         for path in (ROOT / room).rglob("*.py")
         for name in re.findall(r"\bHOSYNC_[A-Z_]+\b", path.read_text(encoding="utf-8"))
     }
-    assert read - set(services["scheduler"]["environment"]) == {"HOSYNC_CATALOG"}  # the image's own when it is not set
+    assert read - set(services["scheduler"]["environment"]) == {
+        "HOSYNC_CATALOG",  # the image's own when they are not set
+        "HOSYNC_MAPPINGS",
+        "HOSYNC_CONTRACTS",
+    }
 
 
 def test_the_example_names_every_variable_of_the_compose_file_and_no_other() -> None:
@@ -126,7 +130,8 @@ def test_the_example_has_a_readable_connection_for_every_system() -> None:
     wanted = {entry.connection for entry in load_catalog()}
     assert set(given) == {f"AIRFLOW_CONN_{name.upper()}" for name in wanted}
     for name in wanted:
-        assert resolve(name, given).base_url.startswith("https://")
+        settings = resolve(name, given)
+        assert settings.base_url.startswith("https://") or settings.extra["path"]
 
 
 def test_the_image_copies_what_is_there_and_what_the_ignore_file_lets_through() -> None:

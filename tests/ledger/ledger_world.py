@@ -29,7 +29,8 @@ from schemas.dossier import Dossier
 T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 TABLES = (
     "break_, reconcile_run, doubtful_send, delivery_attempt, delivery, target_feed, dossier_step, dossier_alias, "
-    "dossier_reading, dossier, quarantine, pull_cursor, page_archive, pull_page, pull_run, ledger_cluster, ledger_key"
+    "disappeared, dossier_reading, dossier, quarantine, pull_cursor, page_archive, pull_page, pull_run, inbox, "
+    "inbox_tally, announced, ledger_cluster, ledger_key"
 )
 
 # Of this database alone: the server is shared with the tests of other workers.
@@ -90,7 +91,7 @@ class World:
 
     def new_run(self, system: str = "gplx") -> UUID:
         """Another run of the same system."""
-        return start_pull(self.engine, system=system, mode=PullMode.FULL, window=None, started_by="test")
+        return start_pull(self.engine, system=system, mode=PullMode.INCREMENTAL, window=None, started_by="test")
 
     def page(self, *dossiers: Dossier, system: str = "gplx", **changes: Any) -> PageIntake:
         """A page with a number of its own."""

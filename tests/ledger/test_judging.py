@@ -1,84 +1,15 @@
 """Judging as a pure function: whatever the order, the newest reading wins, and steps only grow."""
 
-from datetime import datetime
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger_world import at, dossier
+from one_dossier import Memory
 
-from ledger.judging import Judgement, Known, StepRow, SystemReading, Verdict, judge
-from ledger.reading import Reading, read
-from ledger.sealing import Sealer
+from ledger.judging import Verdict
 from schemas.dossier import Dossier
 from schemas.states import State, is_legal
-
-SEALER = Sealer(bytes(32))
-FETCHED = at(100)
-
-
-def reading(record: Dossier, position: int = 0, fetched_at: datetime = FETCHED) -> Reading:
-    return read(record, position, fetched_at, SEALER)
-
-
-class Memory:
-    """A ledger of one dossier in memory: applies judgements as the database does."""
-
-    def __init__(self) -> None:
-        self.known: Known | None = None
-        self.steps: list[StepRow] = []
-        self.versions = 0
-
-    def page(self, *records: Dossier, system: str = "gplx", precedence: int = 10) -> Judgement:
-        judged = judge(
-            self.known, [reading(record, number) for number, record in enumerate(records)], system, precedence
-        )
-        assert len({step.key for step in judged.steps}) == len(judged.steps)
-        self._keep(judged)
-        for step in judged.steps:
-            same = [each for each in self.steps if each.key == step.key]
-            if not same:
-                self.steps.append(step)
-            elif same[0].step_no is None and step.step_no is not None:
-                self.steps[self.steps.index(same[0])] = step
-        return judged
-
-    def _keep(self, judged: Judgement) -> None:
-        after = judged.after
-        if self.known is None:
-            assert after is not None
-            self.known = Known(
-                1, judged.mine, (), after.state, after.last_step, after.last_step_at, after.illegal_jumps
-            )
-            self.versions = 1
-            return
-        guests = {guest.system: guest for guest in self.known.guests}
-        home = self.known.home
-        if judged.keep and judged.is_home:
-            home = judged.mine
-            guests.pop(home.system, None)
-        elif judged.keep:
-            guests[judged.mine.system] = judged.mine
-        if judged.former_home:
-            guests[judged.former_home.system] = judged.former_home
-        self.known = self.known._replace(home=home, guests=tuple(guests.values()))
-        if after:
-            self.versions += 1
-            self.known = self.known._replace(
-                state=after.state,
-                last_step=after.last_step,
-                last_step_at=after.last_step_at,
-                illegal_jumps=after.illegal_jumps,
-            )
-
-    @property
-    def final(self) -> tuple[SystemReading, int]:
-        assert self.known is not None
-        return self.known.home._replace(event_at=at(0)), self.known.state
-
-    def numbered(self) -> list[StepRow]:
-        return sorted((step for step in self.steps if step.step_no is not None), key=lambda step: step.step_no or 0)
-
 
 states = st.sampled_from([int(state) for state in State])
 hours = st.integers(0, 3)

@@ -53,7 +53,7 @@ def test_p1_pull_runs_show_an_equation_that_holds(world: World) -> None:
     world.store(dossier("H12.1-0001", hours=1, state=9), dossier("H12.1-0001"))
     world.new_run("igate")
     newest, older = report.pull_runs(world.engine, 10)
-    assert (newest.system, newest.mode, newest.status) == ("igate", PullMode.FULL, "running")
+    assert (newest.system, newest.mode, newest.status) == ("igate", PullMode.INCREMENTAL, "running")
     assert older.fetched == older.new + older.changed + older.unchanged + older.stale + older.quarantined == 4
     assert [run.system for run in report.pull_runs(world.engine, 10, system="gplx")] == ["gplx"]
 

@@ -204,6 +204,7 @@ def test_every_converter_says_in_a_line_what_it_does(name: str) -> None:
         ("2025-08-12T08:15:00.1234567", {}, datetime(2025, 8, 12, 8, 15, 0, 123_456, tzinfo=VN)),
         ("12/08/2025 08:15:00.5Z", {"format": "%d/%m/%Y %H:%M:%S.%f%z"}, datetime(2025, 8, 12, 8, 15, 0, 500_000, UTC)),
         ("   ", {}, None),
+        ("", {"format": DAY_FIRST}, None),
     ],
 )
 def test_a_moment_is_read_with_its_zone(text: str, options: dict[str, Any], expected: datetime | None) -> None:

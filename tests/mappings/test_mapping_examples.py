@@ -21,6 +21,12 @@ WIRE = Path(export.__file__).with_name("wire")
 CONTRACT_PARTS = {
     ("gplx", "dossier"): ("gplx/mapi", "detail"),
     ("igate", "dossier"): ("igate/search", "item"),
+    ("gtvt", "dossier"): ("gtvt/danhsachhoso", "record"),
+    ("btxh", "dossier"): ("btxh/danhsachhoso", "record"),
+    ("hotich", "dossier"): ("hotich/layketqua", "record"),
+    ("lltp", "dossier"): ("lltp/trangthai", "record"),
+    ("vbdlis", "dossier"): ("vbdlis/calls", "record"),
+    ("ilis", "dossier"): ("ilis/calls", "record"),
     ("npsp", "dossier"): ("npsp/mapi", "dossier"),
     ("npsp", "step"): ("npsp/mapi", "step"),
     ("province", "dossier"): ("province/document", "document"),
@@ -73,7 +79,7 @@ def test_what_a_target_gets_follows_its_contract(name: str) -> None:
             assert _faults(name, section, message) == [], outcome.label
 
 
-@pytest.mark.parametrize("name", ["gplx", "igate"])
+@pytest.mark.parametrize("name", ["gplx", "igate", "gtvt", "btxh", "hotich", "lltp"])
 def test_the_records_in_source_examples_follow_the_contract(name: str) -> None:
     for outcome in examples.run(mappings.load(name, Direction.SOURCE)):
         if outcome.problem is None:

@@ -1,11 +1,13 @@
 """Mappings are loaded by name, compiled once, and again when a file has changed."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 import mappings
+from connectors.catalog import load_catalog
 from mappings import catalogues
 from mappings.errors import MappingFileError, MappingNotFoundError
 from mappings.mapping import load_file
@@ -20,23 +22,20 @@ def _touch(file: Path) -> None:
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the folders that may be written to."""
-    for folder in (*mappings._FOLDERS.values(), catalogues.FOLDER):
-        (tmp_path / folder.name).mkdir()
-        for file in folder.glob("*.yaml"):
-            (tmp_path / folder.name / file.name).write_bytes(file.read_bytes())
-    own = {direction: tmp_path / folder.name for direction, folder in mappings._FOLDERS.items()}
-    monkeypatch.setattr(mappings, "_FOLDERS", own)
-    monkeypatch.setattr(catalogues, "FOLDER", tmp_path / "catalogues")
+    for folder in (*map(mappings.folder, Direction), catalogues.folder()):
+        shutil.copytree(folder, tmp_path / folder.name)
+    monkeypatch.setenv("HOSYNC_MAPPINGS", str(tmp_path))
     return tmp_path
 
 
 def test_all_systems_have_their_mapping() -> None:
-    assert mappings.available(Direction.SOURCE) == ["dkkd", "gplx", "igate"]
-    assert mappings.available(Direction.TARGET) == ["emc", "npsp", "province"]
+    catalog = load_catalog()
+    assert mappings.available(Direction.SOURCE) == sorted(entry.mapping for entry in catalog.sources)
+    assert mappings.available(Direction.TARGET) == sorted(entry.mapping for entry in catalog.targets)
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(MappingNotFoundError, match=r'no source mapping "npsp".*holds: dkkd, gplx, igate'):
+    with pytest.raises(MappingNotFoundError, match=r'no source mapping "npsp".*holds: .*dkkd, .*gplx, .*igate'):
         mappings.load("npsp", Direction.SOURCE)
 
 

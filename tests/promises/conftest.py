@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from living_province import AS_OF, PATIENCE_S, ROOT, SIZE, Province
+from living_province import AS_OF, CALLERS, HOSYNC, PATIENCE_S, ROOT, SIZE, Province
 
 from connectors.catalog import FOLDER
 
@@ -28,6 +29,9 @@ def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             entry["timeouts"] = {"connect_s": 2, "read_s": 2, "total_s": 2.5}
             entry["lease_s"] = 3
             entry["reconcile"]["grace_s"] = 0
+        else:
+            # The province's clock is behind the one that cursors follow, and moves on in days.
+            entry["pull"]["overlap"] = "60d"
         (folder / file.name).write_text(yaml.safe_dump(entry, allow_unicode=True))
     return folder
 
@@ -62,3 +66,25 @@ def province(
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def endpoint(province: Province) -> Iterator[str]:
+    """`hosync inbound` in a process of its own; the callers know where it is."""
+    process = subprocess.Popen(
+        [str(HOSYNC), "inbound", "--port", "0"],
+        env={**province.environment, "PYTHONUNBUFFERED": "1"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    found = re.search(r"http://[^ ]+", process.stdout.readline())
+    assert found
+    url = found.group().strip()
+    for system in CALLERS:
+        province.ask(system, "subscribe", {"url": f"{url}/{system}"})
+    yield url
+    process.kill()
+    process.wait()

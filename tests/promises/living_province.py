@@ -10,9 +10,14 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connectors.catalog import load_catalog
+from schemas.states import State
+
+CALLERS = ("vbdlis", "ilis")  # they are not asked, they call
 ROOT = Path(__file__).resolve().parents[2]
 HOSYNC = Path(sys.executable).with_name("hosync")
 AS_OF = "2026-11-16T17:00:00+07:00"  # a Monday, so that the days after it bring changes
@@ -71,9 +76,30 @@ class Province:
         """What was really applied at a target, repetitions that changed nothing left out."""
         return [write for write in self.lines(target, "writes") if write["effect"] != "noop"]
 
+    @property
+    def sources(self) -> list[str]:
+        """The systems that tell of dossiers, by the catalog that `hosync` works with."""
+        return [entry.system for entry in load_catalog(Path(self.environment["HOSYNC_CATALOG"])).sources]
+
     def truth(self) -> dict[str, dict[str, Any]]:
-        """Every dossier of the sector systems, by its canonical code."""
-        return {each["code"]: each for system in ("gplx", "igate", "dkkd") for each in self.lines(system, "truth")}
+        """Every dossier by its canonical code, as all systems that know it would tell it together."""
+        rows = {each["code"]: each for system in self.sources for each in self.lines(system, "truth")}
+        return {code: {**row, "state": row["merged_state"]} for code, row in rows.items() if not _is_unlisted(row)}
+
+    def bring_in(self) -> None:
+        """Pull every system until it has told everything; `hosync inbound` must run for those that call."""
+        self.hosync("pull")
+        self.hear_out()
+        self.hosync("pull")  # some could only be asked about what others have told meanwhile
+
+    def hear_out(self) -> None:
+        """Pull the systems that call until they have nothing more to tell."""
+        deadline = time.monotonic() + PATIENCE_S
+        self.hosync("pull", *CALLERS)  # one of them calls only about what it was told of
+        while any(json.loads(self.ask(system, "calls"))["waiting"] != 0 for system in CALLERS):
+            assert time.monotonic() < deadline, "the systems that call do not come to an end"
+            time.sleep(0.1)
+        self.hosync("pull", *CALLERS)
 
     def kill_after(self, process: subprocess.Popen[bytes], server: str, more: int) -> bool:
         """SIGKILL the process once ``more`` writes were applied; False when it ended before."""
@@ -100,3 +126,10 @@ class Province:
             check=True,
             capture_output=True,
         )
+
+
+def _is_unlisted(row: Mapping[str, Any]) -> bool:
+    """Whether the trade department had taken the dossier off its list before we ever saw that."""
+    ended = datetime.fromisoformat(row["state_at"])
+    listed_from = datetime.fromisoformat(AS_OF) - timedelta(days=30)
+    return row["systems"] == ["congthuong"] and State(row["state"]).is_terminal and ended <= listed_from

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from living_province import Province
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("endpoint")]
 
 STRANGER = "H12.99-261101-0001"
 
 
 def test_p4_exactly_the_planted_damage_is_named_and_all_but_the_stranger_heals(province: Province) -> None:
-    province.hosync("pull")
+    province.bring_in()
     province.hosync("push", "province")
     clean = province.hosync("reconcile", "province")["reconciliations"][0]
     assert clean["matched"] == clean["ours"] == len(province.truth())
@@ -39,7 +39,7 @@ def test_p4_exactly_the_planted_damage_is_named_and_all_but_the_stranger_heals(p
 
 
 def test_p4_a_target_that_cannot_be_read_makes_the_run_incomplete_and_never_clean(province: Province) -> None:
-    province.hosync("pull")
+    province.bring_in()
     province.hosync("push", "npsp")
     province.ask("npsp", "faults", {"mode": "html-200", "times": 100_000})
     before = province.hosync("status", ok=(0, 1))

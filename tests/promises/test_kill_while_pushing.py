@@ -15,7 +15,7 @@ from living_province import Province
 from schemas.identifiers import dossier_short
 
 TARGETS = ("npsp", "province", "emc")
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(600)
 KILL_AFTER = (1, 9, 25)  # writes, counted from the start of each worker
 _SLOWED = {"mode": "slow", "times": 100_000, "seconds": 0.01}
 
@@ -28,14 +28,15 @@ def _push_through_kills(province: Province, target: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def survived(province: Province) -> Province:
+def survived(province: Province, endpoint: str) -> Province:
     """Two rounds of pulling and pushing, with a few days of life between them."""
+    assert endpoint
     for target in TARGETS:
         province.ask(target, "faults", _SLOWED)
     kills: Counter[str] = Counter()
     for days in (0, 4):
         province.advance(days)
-        province.hosync("pull")
+        province.bring_in()
         with ThreadPoolExecutor(len(TARGETS)) as side_by_side:
             counts = side_by_side.map(lambda target: _push_through_kills(province, target), TARGETS)
             kills.update(dict(zip(TARGETS, counts, strict=True)))

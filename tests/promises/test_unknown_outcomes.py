@@ -13,7 +13,7 @@ from living_province import Province
 
 from schemas.identifiers import dossier_short
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(600)
 TARGETS = ("npsp", "province", "emc")
 # One round each: the faults hit the first calls of every push, after some days have brought changes.
 ROUNDS = (
@@ -25,11 +25,12 @@ ROUNDS = (
 
 
 @pytest.fixture(scope="module")
-def settled(province: Province) -> Province:
+def settled(province: Province, endpoint: str) -> Province:
     """The province after all rounds."""
+    assert endpoint
     for modes in ROUNDS:
         province.advance(2)
-        province.hosync("pull")
+        province.bring_in()
         for target in TARGETS:
             for mode in modes:
                 if (target, mode) == ("emc", "expire-sessions"):

@@ -2,26 +2,25 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-import uvicorn
 from starlette.types import ASGIApp
 
-from sandbox.http import HOST, config_of, listen
+from sandbox.http import HOST, SecureListener, Server, listen
 
-Serve = Callable[[ASGIApp], str]
+Serve = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
 def serve_app() -> Iterator[Serve]:
-    """A function that serves an ASGI application and gives back its base URL."""
-    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+    """A function that serves an ASGI application, also on ``secure`` listeners, and gives back its plain base URL."""
+    running: list[tuple[Server, threading.Thread]] = []
 
-    def start(app: ASGIApp) -> str:
+    def start(app: ASGIApp, secure: Sequence[SecureListener] = ()) -> str:
         listener = listen()
         port = listener.getsockname()[1]
-        server = uvicorn.Server(config_of(app))
+        server = Server(app, secure)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:

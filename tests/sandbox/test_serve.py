@@ -19,7 +19,7 @@ from sandbox.__main__ import main
 from sandbox.connections import CONNECTIONS
 from sandbox.home import HomeError, SandboxHome
 from sandbox.http import listen
-from sandbox.servers import SERVERS
+from sandbox.servers import SERVERS, processes_for
 
 ROOT = Path(__file__).parents[2]
 NEW = ("--size", "300", "--as-of", "2026-06-30T10:00:00+07:00")
@@ -92,11 +92,16 @@ def test_everything_starts_answers_and_stops(begin: Callable[..., Sandbox]) -> N
     assert dkkd["port"] == announced["xroad"]["port"], "business registration is reached through the security server"
     processes = sandbox.servers()
     assert processes.keys() == set(SERVERS)
-    assert len({*processes.values(), sandbox.process.pid}) == len(SERVERS) + 1
+    together = processes_for(list(SERVERS))
+    assert sorted(name for group in together for name in group) == sorted(SERVERS)
+    assert {frozenset(name for name in processes if processes[name] == one) for one in processes.values()} == {
+        frozenset(group) for group in together
+    }
+    assert all(sandbox.home.log(name).exists() for name in SERVERS)
 
     code, output, errors = sandbox.end()
     assert (code, errors) == (0, "")
-    assert "7 servers answer" in output
+    assert f"{len(SERVERS)} servers answer" in output
     assert not sandbox.home.announcement.exists()
     wait_until_gone(list(processes.values()))
 
@@ -134,6 +139,17 @@ def test_a_dead_server_ends_the_sandbox_with_its_name(begin: Callable[..., Sandb
     assert code == 1
     assert "server igate ended with code -9; all servers stop" in errors
     assert not sandbox.home.announcement.exists()
+    wait_until_gone(list(processes.values()))
+
+
+def test_a_process_of_several_servers_dies_with_all_their_names(begin: Callable[..., Sandbox]) -> None:
+    sandbox = begin(*NEW, "--only", "btxh", "igate", "gtvt")
+    sandbox.ready()
+    processes = sandbox.servers()
+    assert processes["btxh"] == processes["gtvt"] != processes["igate"]
+    os.kill(processes["btxh"], signal.SIGKILL)
+    sandbox.process.wait(30)
+    assert "servers btxh, gtvt ended with code -9; all servers stop" in sandbox.process.communicate()[1]
     wait_until_gone(list(processes.values()))
 
 

@@ -10,7 +10,7 @@ import yaml
 from connectors.catalog import load_entry
 from mappings import validate_page
 from mappings.mapping import load_file
-from sync.drafting.draft import draft, prove
+from sync.drafting.draft import Folders, draft, prove
 from sync.drafting.guesses import Guess, fields, formats, state
 from sync.drafting.reading import read
 from sync.drafting.writing import Answers, codes_without_meaning
@@ -84,11 +84,15 @@ OPENAPI = {
 }
 
 
+def _folders(root: Path) -> Folders:
+    return Folders(root / "connectors/catalog", root / "mappings/sources", root / "schemas/wire")
+
+
 def _drafted(tmp_path: Path, content: str, name: str = "mau.json", answers: Answers = ANSWERS, **how):
     source = tmp_path / name
     source.write_text(content)
     sketch = read(source, operation=how.get("operation"), url_path=how.get("url_path"))
-    made = draft("nuoc", sketch, answers, root=tmp_path)
+    made = draft("nuoc", sketch, answers, _folders(tmp_path))
     made.write()
     entry = load_entry(tmp_path / "connectors/catalog/nuoc.yaml")
     return sketch, made, entry, load_file(tmp_path / "mappings/sources/nuoc.yaml")
@@ -146,7 +150,8 @@ def test_what_a_person_said_of_a_state_is_taken(tmp_path):
 
 
 def test_a_table_becomes_a_file_drop(tmp_path):
-    rows = "Mã hồ sơ;Mã thủ tục;Chủ hồ sơ;Ngày nhận;Trạng thái\nH12.05-260105-0001;1.990601;Trần Thị Thật;05/01/2026;Hoàn thành\n"
+    rows = "Mã hồ sơ;Mã thủ tục;Chủ hồ sơ;Ngày nhận;Trạng thái\n"
+    rows += "H12.05-260105-0001;1.990601;Trần Thị Thật;05/01/2026;Hoàn thành\n"
     sketch, made, entry, mapping = _drafted(tmp_path, rows, "mau.csv")
     assert prove(made) == []
     assert entry.protocol == "files"

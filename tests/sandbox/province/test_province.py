@@ -1,7 +1,6 @@
 """The whole province: the same from the same seed, growing with the clock, and like the published half-year."""
 
 import re
-from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from stdnum.vn import mst
 
 from sandbox.province.calendar import moment
-from sandbox.province.catalogue import PROCEDURES, PUBLISHED_RECEIVED, System
+from sandbox.province.catalogue import FORWARDED_TO, PROCEDURES, PUBLISHED_RECEIVED, System
 from sandbox.province.province import Province
 from sandbox.province.reading import Reading
 from schemas.codes import Channel
@@ -136,7 +135,8 @@ def test_the_weights_add_up_to_what_was_received() -> None:
 
 def test_every_state_system_and_correction_occurs(half_year: list[Reading]) -> None:
     assert {step.state for one in half_year for step in one.happenings} == set(State)
-    assert Counter(PROVINCE.system(one.number) for one in half_year).keys() == set(System)
+    assert {system for one in half_year for system in PROVINCE.systems(one.number)} == set(System)
+    assert {PROVINCE.system(one.number) for one in half_year} == set(System) - FORWARDED_TO | {System.QLDC, System.BHXH}
     moved = [one for one in half_year if any(step.what.name == "DUE_MOVED" for step in one.happenings)]
     refiled = [one for one in half_year if any(step.what.name == "PROCEDURE_FIXED" for step in one.happenings)]
     assert moved

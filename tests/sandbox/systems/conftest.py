@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from sandbox.connections import connection_of
 from sandbox.http import ServerOptions
-from sandbox.systems import dkkd, gplx, igate, xroad
+from sandbox.servers import SERVERS
 from schemas.times import VN
 
 AS_OF = datetime(2026, 6, 30, 10, 0, tzinfo=VN)
@@ -45,10 +45,10 @@ Start = Callable[..., Running]
 @pytest.fixture(scope="module")
 def start(serve_app: Callable[[ASGIApp], str], tmp_path_factory: pytest.TempPathFactory) -> Start:
     """Start one server of a fresh province (or again in the home of another)."""
-    modules: dict[str, ModuleType] = {"gplx": gplx, "igate": igate, "dkkd": dkkd, "xroad": xroad}
 
     def begin(name: str, *, home: Path | None = None, peers: dict[str, str] | None = None) -> Running:
         connection = connection_of(name)
+        home = home or tmp_path_factory.mktemp(name)
         options = ServerOptions(
             name=name,
             seed=3,
@@ -56,10 +56,10 @@ def start(serve_app: Callable[[ASGIApp], str], tmp_path_factory: pytest.TempPath
             as_of=AS_OF,
             login=connection.login,
             password=connection.password,
-            extra=connection.extra,
+            extra=connection.extra_at(home),
             peers=peers or {},
         )
-        app = modules[name].build(home or tmp_path_factory.mktemp(name), options)
+        app = import_module(SERVERS[name]).build(home, options)
         return Running(serve_app(app), options)
 
     return begin

@@ -307,7 +307,7 @@ def test_the_clock_moves_what_has_changed(start: Any) -> None:
     client = Client(provider, start("xroad", peers={"dkkd": provider.url}))
     then = provider.clock()
     assert client.dossiers(since=(then + timedelta(seconds=1)).isoformat()) == []
-    provider.control("POST", "clock", {"as_of": (then + timedelta(days=5)).isoformat()})
+    provider.control("POST", "clock", {"as_of": (then + timedelta(days=15)).isoformat()})
     changed = client.dossiers(since=(then + timedelta(seconds=1)).isoformat())
     rows = {row["source_id"] for row in provider.truth() if row["changed_at"] > then.isoformat()}
     assert {text(one, "maHoSo") for one in changed} == rows
