@@ -23,6 +23,8 @@ class Window:
 class Page:
     """One answer of a source: the bytes as they came, and the native records found in them.
 
+    ``raw`` and ``media_type`` alone give the records again, long after: see ``connectors.factory.reread``. Where a page
+    is made of several answers they are bundled: see ``connectors.archived``.
     ``cursor`` is the position that is safe once this page is stored; ``None`` means that the cursor stays.
     ``after_store`` is called once the page is durable, by the thread that stored it: a queue's acknowledgement, a
     file's way to the archive. It shares no client with the thread that reads. When it raises, the run fails and the
@@ -105,8 +107,9 @@ class Source(Protocol):
     ) -> Iterator[Page]:
         """Yield pages in order. ``window=None`` means: what is new since ``cursor``.
 
-        ``open_codes`` are the source's own ids of dossiers that we hold and that are not at their end, for systems
-        that must be asked about them one by one. Raises ``connectors.errors.ConnectorError`` when a page is broken
+        ``open_codes`` are dossiers that we hold and that are not at their end, for systems that must be asked, or told,
+        about single ones: the source's own ids of its own (``refresh_open``), or the dossier codes, in short form, of
+        what others brought (``open_list``). Raises ``connectors.errors.ConnectorError`` when a page is broken
         or the system can't be reached; pages yielded before stay good.
         """
         ...

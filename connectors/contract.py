@@ -47,6 +47,23 @@ class Contract:
 
     schema: Mapping[str, Any]
 
+    def knows(self, path: str) -> bool:
+        """Whether the contract speaks of this path, required or not."""
+        places: list[Mapping[str, Any]] = [self.schema]
+        for name in path.split("."):
+            inner = [each for place in places for each in self._inside(place)]
+            places = [each["properties"][name] for each in inner if name in each.get("properties", {})]
+        return bool(places)
+
+    def _inside(self, place: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The place itself, what it refers to, its alternatives, and the items of its list."""
+        found = [place]
+        if "$ref" in place:
+            found += self._inside(self.schema["$defs"][str(place["$ref"]).rpartition("/")[2]])
+        for other in (*place.get("anyOf", ()), *place.get("oneOf", ()), *place.get("allOf", ())):
+            found += self._inside(other)
+        return found + self._inside(place["items"]) if "items" in place else found
+
     def departures(self, records: Sequence[Mapping[str, Any]]) -> list[Departure]:
         """How these records depart from the contract, the most frequent first."""
         validator = Draft202012Validator(self.schema)

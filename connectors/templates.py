@@ -1,9 +1,8 @@
 """Texts with placeholders, as catalog entries use them: ``/dossiers/{id}``, ``{since:%d/%m/%Y}``.
 
-Compiled once, filled in often. What may stand in the braces is listed in ``options/rest.py`` and
-``options/soap.py``; two braces (``{{``) write
-one. The start of a window is never written later than it is, its end never earlier: a format that leaves out the
-seconds must not leave out the records of a minute.
+Compiled once, filled in often. What may stand in the braces is listed in ``options/rest.py`` and ``options/soap.py``;
+two braces (``{{``) write one. The start of a window is never written later than it is, its end never earlier: a format
+that leaves out the seconds must not leave out the records of a minute.
 """
 
 import difflib

@@ -165,10 +165,12 @@ class Province:
 
         With ``system`` the last thing that this one tells; it must have come there.
         """
-        route = _route(self._procedure(number))
-        teller = None if system is None or len(route) == 1 else route.index(system)
+        facts = self._facts.of(number)
+        position = _PROCEDURE_WHEEL.pick(facts[0])
+        procedure = PROCEDURES[position]
+        teller = None if system is None or not procedure.through else _route(procedure).index(system)
         last = 0
-        for event in self.life(number):
+        for event in live(self._filed(number, facts[15]), _RULES[position], self._fates.of(number)):
             if event.at >= tick:
                 break
             if teller is None or event.teller == teller:

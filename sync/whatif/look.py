@@ -25,7 +25,7 @@ from sync.errors import SyncError
 from sync.pull import native_bytes
 from sync.whatif.effects import Effect, Targets, effect_of
 from sync.whatif.fields import shown
-from sync.whatif.readings import Compared, Records, Verdict, by_two_mappings, with_the_ledger
+from sync.whatif.readings import MOVING, Compared, Records, Verdict, by_two_mappings, with_the_ledger
 from sync.whatif.report import Counts, Example, FieldChange, Move, Reason, WhatIf
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class _Tally:
             if one.verdict is Verdict.NEWLY_SET_ASIDE and one.problem is not None:
                 self._set_aside(one.problem, one.code)
             is_newest = self._is_newest(one)
-            if is_newest and one.verdict in (Verdict.CHANGED, Verdict.NEWLY_UNDERSTOOD) and (effect := effect_of(one)):
+            if is_newest and one.verdict in MOVING and (effect := effect_of(one)):
                 effects.append(effect)
         self._states.update((one.state_before, one.state_after) for one in effects if one.moves)
         self.counts["new_steps"] += sum(one.has_new_step for one in effects)

@@ -12,7 +12,7 @@ or ``REST``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,10 @@ class Verdict(StrEnum):
     NEWLY_UNDERSTOOD = "newly_understood"
     STILL_SET_ASIDE = "still_set_aside"
     PASSED_OVER = "passed_over"
+
+
+MOVING = frozenset({Verdict.CHANGED, Verdict.NEWLY_UNDERSTOOD})
+"""What may be told to targets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,31 +87,30 @@ def by_two_mappings(context: Context, system: str, current: mappings.Mapping, ca
         before = dict(mappings.validate_page(current, records.found).good)
         validated = mappings.validate_page(candidate, records.found)
         after, bad = dict(validated.good), {problem.index: problem for problem in validated.bad}
-        codes = [told.code for told in (*before.values(), *after.values())]
-        known = holding.held(context.engine, context.sealer, system, codes)
-        return [
-            _of_two(current.key_of(record), before.get(index), after.get(index), bad.get(index), known)
+        compared = [
+            _of_two(current.key_of(record), before.get(index), after.get(index), bad.get(index))
             for index, record in enumerate(records.found)
         ]
+        # Opening what is held costs more than all else, so it is done for what would move something.
+        asked = {one.code for one in compared if one.code and one.verdict in MOVING}
+        known = holding.held(context.engine, context.sealer, system, list(asked)) if asked else {}
+        return [replace(one, held=held) if (held := known.get(one.code or "")) else one for one in compared]
 
     return compare
 
 
 def _of_two(
-    key: str | None,
-    before: Dossier | Progress | None,
-    after: Dossier | Progress | None,
-    problem: MappingProblem | None,
-    known: Mapping[str, Holding],
+    key: str | None, before: Dossier | Progress | None, after: Dossier | Progress | None, problem: MappingProblem | None
 ) -> Compared:
     if after is None:
         verdict = Verdict.STILL_SET_ASIDE if before is None else Verdict.NEWLY_SET_ASIDE
         return Compared(verdict=verdict, key=key, before=before, problem=problem)
     if before is None:
-        return Compared(verdict=Verdict.NEWLY_UNDERSTOOD, key=key, after=after, held=known.get(after.code))
+        return Compared(verdict=Verdict.NEWLY_UNDERSTOOD, key=key, after=after)
     differs = {} if before == after else differences(fields_of(before), fields_of(after))
-    verdict = Verdict.CHANGED if differs else Verdict.SAME
-    return Compared(verdict=verdict, key=key, before=before, after=after, held=known.get(before.code), differs=differs)
+    return Compared(
+        verdict=Verdict.CHANGED if differs else Verdict.SAME, key=key, before=before, after=after, differs=differs
+    )
 
 
 def with_the_ledger(context: Context, system: str, current: mappings.Mapping) -> Compare:
@@ -133,7 +136,7 @@ def with_the_ledger(context: Context, system: str, current: mappings.Mapping) ->
             said = reading.read(told, 0, fetched_at, context.sealer)
             if said.content_hash == held.content_hash:
                 return Compared(verdict=Verdict.SAME, key=key, after=told, held=held)
-            if said.order < held.order:
+            if said.order[:-1] < held.order[:-1]:  # told once more it comes after an equally old one, whatever it says
                 return Compared(verdict=Verdict.PASSED_OVER, key=key, after=told, held=held)
             return Compared(verdict=Verdict.CHANGED, key=key, after=told, held=held, differs=_departures(held, told))
 

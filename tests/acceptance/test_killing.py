@@ -46,6 +46,7 @@ def test_killed_at_every_page_it_resumes_and_loses_nothing(
     bench: Bench, own_database_url: str, data_key: bytes
 ) -> None:
     bench.pull_homes()
+    bench.wait_for_calls()
     for pages in range(1, _MOST_RUNS):
         exit_code = _run_until(bench.system, own_database_url, data_key, pages)
         if exit_code == 0:

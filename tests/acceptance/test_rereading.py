@@ -55,7 +55,8 @@ def test_a_changed_mapping_is_tried_without_a_way_to_the_system(bench: Bench, tm
     assert not any(target.dossiers for target in same.targets)
 
     worse = whatif(bench.context, bench.system.name, candidate=without_state_codes(mapping, tmp_path))
-    assert worse.newly_set_aside + worse.same == worse.records
+    assert worse.newly_set_aside + worse.same + worse.changed == worse.records
+    assert worse.newly_set_aside > worse.records / 2
     assert [(each.field, each.rule) for each in worse.reasons] == [("state", "unknown-code")]
 
 

@@ -61,6 +61,14 @@ def test_a_renamed_field_is_a_missing_one_and_a_new_one():
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [("due", True), ("papers.name", True), ("place.name", True), ("dueAt", False), ("place.x", False)],
+)
+def test_it_knows_what_it_speaks_of(path, known):
+    assert Contract(RECORD).knows(path) is known
+
+
 def test_what_is_said_holds_no_value():
     secret = {"code": 79000000001, "state": "Nguyễn Văn Mẫu", "due": {"Nguyễn": 1}}
     said = repr(Contract(RECORD).departures([secret]))

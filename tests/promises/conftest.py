@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from living_province import AS_OF, CALLERS, HOSYNC, PATIENCE_S, ROOT, SIZE, Province
+from living_province import AS_OF, CALLERS, HALF_A_YEAR_BEFORE, HOSYNC, PATIENCE_S, ROOT, SEED, SIZE, Province
 
 from connectors.catalog import FOLDER
 
@@ -31,19 +31,24 @@ def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             entry["reconcile"]["grace_s"] = 0
         else:
             # The province's clock is behind the one that cursors follow, and moves on in days.
-            entry["pull"]["overlap"] = "60d"
+            entry["pull"] |= {"overlap": "60d", "start": HALF_A_YEAR_BEFORE}
         (folder / file.name).write_text(yaml.safe_dump(entry, allow_unicode=True))
     return folder
 
 
 @pytest.fixture(scope="module")
 def province(
-    tmp_path_factory: pytest.TempPathFactory, database_url: str, data_key: bytes, catalog_folder: Path
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    database_url: str,
+    data_key: bytes,
+    catalog_folder: Path,
 ) -> Iterator[Province]:
-    """A sandbox with its servers up, an empty ledger, and nothing pulled yet."""
+    """A sandbox with its servers up, an empty ledger, and nothing pulled yet; a module may say its PROVINCE_SIZE."""
     home = tmp_path_factory.mktemp("sandbox")
     mark = home / "sandbox.json"
-    arguments = ["serve", "--home", str(home), "--size", str(SIZE), "--as-of", AS_OF]
+    size = getattr(request.module, "PROVINCE_SIZE", SIZE)
+    arguments = ["serve", "--home", str(home), "--seed", str(SEED), "--size", str(size), "--as-of", AS_OF]
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

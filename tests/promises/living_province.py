@@ -6,23 +6,34 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from connectors.catalog import load_catalog
 from schemas.states import State
+from schemas.times import VN
 
 CALLERS = ("vbdlis", "ilis")  # they are not asked, they call
 ROOT = Path(__file__).resolve().parents[2]
 HOSYNC = Path(sys.executable).with_name("hosync")
-AS_OF = "2026-11-16T17:00:00+07:00"  # a Monday, so that the days after it bring changes
 SIZE = 90
+SEED = 313  # all systems but one have dossiers among these ninety
 PATIENCE_S = 60.0
+
+
+def _a_monday(weeks_ago: int) -> date:
+    today = datetime.now(VN).date()
+    return today - timedelta(days=today.weekday(), weeks=weeks_ago)
+
+
+# A Monday, so that the days after it bring changes, and long enough ago that all of them are past for `hosync`.
+AS_OF = datetime.combine(_a_monday(weeks_ago=4), time(17), VN).isoformat()
+HALF_A_YEAR_BEFORE = (datetime.fromisoformat(AS_OF) - timedelta(days=190)).date()
 
 
 @dataclass(frozen=True)
@@ -94,22 +105,22 @@ class Province:
 
     def hear_out(self) -> None:
         """Pull the systems that call until they have nothing more to tell."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = monotonic() + PATIENCE_S
         self.hosync("pull", *CALLERS)  # one of them calls only about what it was told of
         while any(json.loads(self.ask(system, "calls"))["waiting"] != 0 for system in CALLERS):
-            assert time.monotonic() < deadline, "the systems that call do not come to an end"
-            time.sleep(0.1)
+            assert monotonic() < deadline, "the systems that call do not come to an end"
+            sleep(0.1)
         self.hosync("pull", *CALLERS)
 
     def kill_after(self, process: subprocess.Popen[bytes], server: str, more: int) -> bool:
         """SIGKILL the process once ``more`` writes were applied; False when it ended before."""
         before = self._applied(server)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = monotonic() + PATIENCE_S
         while self._applied(server) < before + more:
             if process.poll() is not None:
                 return False
-            assert time.monotonic() < deadline, "the process neither ended nor wrote"
-            time.sleep(0.005)
+            assert monotonic() < deadline, "the process neither ended nor wrote"
+            sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
         return True

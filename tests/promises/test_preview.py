@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
-from living_province import Province
+from living_province import HOSYNC, ROOT, Province
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -27,3 +28,28 @@ def test_preview_shows_what_each_target_would_get_and_hides_who_it_is_about(prov
         assert each["steps"]
         assert (each["dossier"] is None) == (each["target"] == "emc")
     assert all(province.lines(target, "writes") == [] for target in ("npsp", "province", "emc"))
+
+
+def _as_people_see_it(province: Province, *without: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in province.environment.items() if name not in without}
+    return subprocess.run(
+        [str(HOSYNC), "preview", "igate", "-n", "1"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+
+def test_preview_says_what_the_ledger_knows_and_works_without_one(province: Province) -> None:
+    assert "As the ledger knows it" not in _as_people_see_it(province).stdout
+    province.hosync("pull", "igate")
+    known = _as_people_see_it(province).stdout
+    assert "As the ledger knows it" in known
+    assert "No other system knows this dossier." in known
+    alone = _as_people_see_it(province, "HOSYNC_DATABASE_URL", "HOSYNC_DATA_KEY")
+    assert "As province gets it" in alone.stdout
+    assert "As the ledger knows it" not in alone.stdout
+    assert "There is no ledger to ask" in alone.stderr

@@ -10,6 +10,7 @@ from living_province import CALLERS, Province
 from sqlalchemy import Engine, text
 
 pytestmark = pytest.mark.timeout(600)
+PROVINCE_SIZE = 300  # so that land dossiers are at work at any time
 
 
 def _pull_homes(province: Province) -> None:

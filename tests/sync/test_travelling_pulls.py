@@ -23,7 +23,10 @@ from connectors.errors import OutcomeUnknown
 from ledger.engine import open_engine
 from ledger.errors import PageRefused
 from ledger.sealing import Sealer
+from ledger.standing import Why
 from sync.context import Context
+from sync.errors import SyncError
+from sync.preview import preview
 from sync.pull import PullReport, plan, pull
 from sync.status import status
 
@@ -187,6 +190,35 @@ def test_p5_an_acknowledgement_that_fails_fails_the_run_and_the_records_may_come
     assert "does not answer" in world.one("SELECT error FROM pull_run")
     (told,) = world.say("igate", page(birth()))
     assert told.unchanged == 1
+
+
+def test_a_preview_says_which_systems_told_what_and_whose_state_counts(world: Speaking) -> None:
+    world.say("igate", page(birth()))
+    world.say("hotich", page(registration(status="2")))
+    world.script.pages = [page(registration())]
+    (seen,) = preview(world.catalog, "hotich", count=1, now=NOW, context=world)
+    assert world.script.asked[-1] == (None, [CODE])
+    assert (seen.problems, seen.targets) == ((), ())
+    assert seen.canonical is not None
+    assert seen.canonical["state"] == 9  # what it says now
+    assert seen.standing is not None
+    assert (seen.standing.state, seen.standing.system, seen.standing.why) == (5, "hotich", Why.LATEST)  # what is held
+    assert [(told.system, told.is_home, told.state) for told in seen.standing.told] == [
+        ("igate", True, 4),
+        ("hotich", False, 5),
+    ]
+    world.script.pages = [page(birth("H12.101-250812-0009"))]
+    (seen,) = preview(world.catalog, "igate", count=1, now=NOW, context=world)
+    assert seen.standing is None
+    assert len(seen.targets) == 3
+
+
+@pytest.mark.parametrize("system", ["hotich", "vbdlis"])
+def test_without_a_ledger_a_system_that_only_knows_our_dossiers_has_nothing_to_show(
+    world: Speaking, system: str
+) -> None:
+    with pytest.raises(SyncError, match="only tells of dossiers that we hold"):
+        preview(world.catalog, system, count=1, now=NOW, context=None)
 
 
 @pytest.fixture
