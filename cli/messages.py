@@ -59,6 +59,7 @@ _VI = {
     "Unchanged": "Không đổi",
     "Stale": "Cũ hơn",
     "Quarantined": "Cách ly",
+    "Set aside": "Cách ly",
     "Balance": "Cân đối",
     "balanced": "khớp",
     "NOT balanced": "KHÔNG khớp",

@@ -46,7 +46,7 @@ def _print(output: Output, found: Status) -> None:
     output.out.print(
         output.table(
             "Pulls",
-            ("System", "Dossiers", "Fetched", "New", "Changed", "Unchanged", "Stale", "Quarantined", "Ended"),
+            ("System", "Dossiers", "Fetched", "New", "Changed", "Unchanged", "Stale", "Set aside", "Ended"),
             [_source(texts, source) for source in found.sources],
         )
     )

@@ -103,7 +103,7 @@ def test_the_state_of_an_empty_ledger_is_one_json_document(ledger_env: dict[str,
     assert all(target["dossiers"] == 0 for target in found["targets"])
 
 
-@pytest.mark.parametrize(("language", "last_headings"), [("vi", "Cách ly Kết thúc"), ("en", "Quarantined Ended")])
+@pytest.mark.parametrize(("language", "last_headings"), [("vi", "Cách ly Kết thúc"), ("en", "Set aside Ended")])
 def test_the_state_is_also_a_table_that_fits_80_columns(
     ledger_env: dict[str, str], language: str, last_headings: str
 ) -> None:

@@ -65,6 +65,8 @@ def test_p1_a_call_that_is_told_wrongly_is_set_aside_until_it_is_told_rightly(
     province: Province, endpoint: str, engine: Engine
 ) -> None:
     assert endpoint
+    _pull_homes(province)
+    province.hear_out()
     open_there = [row for row in province.lines("vbdlis", "truth") if row["merged_state"] == row["state"]]
     code = open_there[0]["code"]
     aside = text("SELECT count(*) FROM quarantine WHERE system = 'vbdlis' AND state = 'open' AND rule = 'unknown-code'")
