@@ -122,10 +122,27 @@ class _Session:
         self._screen.set("DAGs", Stage.READY)
 
     def _begin_pulls(self, api: AirflowApi, systems: Sequence[str], began_at: datetime) -> dict[str, str]:
-        """One run per source: the one that Airflow begins by itself when its DAG is woken, or one that we trigger."""
+        """One run per source. A source that is asked about dossiers of others begins once those have been pulled."""
+        asked_about = {entry.system: entry.pull.open_list for entry in load_catalog().sources if entry.pull.open_list}
+        first = [system for system in systems if system not in asked_about]
+        pulls = {f"pull_{system}" for system in systems}
+        paused = {dag_id for dag_id, is_paused in api.dags().items() if is_paused}
+        api.unpause(sorted(paused - pulls))  # what reacts to a pull must be awake before it
+        begun = self._wake(api, first, began_at)
+        homes = {f"pull_{home}" for asked in asked_about.values() for home in asked.home} & set(
+            map("pull_{}".format, first)
+        )
+        deadline = time.monotonic() + self._options.deadline_s
+        while homes and time.monotonic() < deadline:
+            ended = {run.dag_id for run in api.runs(sorted(homes), since=began_at) if not run.state.is_active}
+            homes -= ended
+            self._pause(_LOOK_EVERY_S)
+        return begun | self._wake(api, [system for system in systems if system in asked_about], began_at)
+
+    def _wake(self, api: AirflowApi, systems: Sequence[str], began_at: datetime) -> dict[str, str]:
+        """One run each: the one that Airflow begins by itself when a DAG is woken, or one that we trigger."""
         pulls = {f"pull_{system}": system for system in systems}
         paused = {dag_id for dag_id, is_paused in api.dags().items() if is_paused}
-        api.unpause(sorted(paused - set(pulls)))  # what reacts to a pull must be awake before it
         api.unpause(sorted(paused & set(pulls)))
         deadline = time.monotonic() + _WAKING_S
         while True:
