@@ -75,9 +75,9 @@ class _Session:
             self._await_dags(api, watch.dag_ids)
             api.ensure_pools({entry.pool: entry.slots for entry in load_catalog()})
             began_at = datetime.now(UTC)
-            watch.begin(began_at, self._begin_pulls(api, watch.systems, began_at))
             self._screen.note(texts("Everything is ready after {seconds:.0f} s.", seconds=self._machine.age_s))
             self._screen.fold()
+            self._begin_pulls(api, watch, began_at)
             problem, picture = self._until_done(api, watch)
         self._output.out.print(pictures.summary(texts, picture))
         self._output.out.print(pictures.where_to_look(texts, running))
@@ -121,14 +121,16 @@ class _Session:
             self._pause(0.5)
         self._screen.set("DAGs", Stage.READY)
 
-    def _begin_pulls(self, api: AirflowApi, systems: Sequence[str], began_at: datetime) -> dict[str, str]:
+    def _begin_pulls(self, api: AirflowApi, watch: Watch, began_at: datetime) -> None:
         """One run per source. A source that is asked about dossiers of others begins once those have been pulled."""
+        systems = watch.systems
         asked_about = {entry.system: entry.pull.open_list for entry in load_catalog().sources if entry.pull.open_list}
         first = [system for system in systems if system not in asked_about]
         pulls = {f"pull_{system}" for system in systems}
         paused = {dag_id for dag_id, is_paused in api.dags().items() if is_paused}
         api.unpause(sorted(paused - pulls))  # what reacts to a pull must be awake before it
         begun = self._wake(api, first, began_at)
+        watch.begin(began_at, begun)
         homes = {f"pull_{home}" for asked in asked_about.values() for home in asked.home} & set(
             map("pull_{}".format, first)
         )
@@ -136,8 +138,10 @@ class _Session:
         while homes and time.monotonic() < deadline:
             ended = {run.dag_id for run in api.runs(sorted(homes), since=began_at) if not run.state.is_active}
             homes -= ended
+            self._show(watch)
             self._pause(_LOOK_EVERY_S)
-        return begun | self._wake(api, [system for system in systems if system in asked_about], began_at)
+        begun |= self._wake(api, [system for system in systems if system in asked_about], began_at)
+        watch.begin(began_at, begun)
 
     def _wake(self, api: AirflowApi, systems: Sequence[str], began_at: datetime) -> dict[str, str]:
         """One run each: the one that Airflow begins by itself when a DAG is woken, or one that we trigger."""
@@ -158,11 +162,7 @@ class _Session:
         quiet_since, patience_s = time.monotonic(), _QUIET_S
         before: list[str] = []
         while True:
-            picture = watch.look()
-            self._screen.show(
-                pictures.progress(self._output.texts, picture, watch.rates()),
-                lines=pictures.lines(self._output.texts, picture),
-            )
+            picture = self._show(watch)
             left = course.missing(picture)
             if not left:
                 return None, picture
@@ -179,6 +179,15 @@ class _Session:
                 # It may have to wait for something, such as the lease of a worker that died: ask ever more seldom.
                 before, patience_s = [], min(2 * patience_s, _LONGEST_QUIET_S)
             self._pause(_LOOK_EVERY_S)
+
+    def _show(self, watch: Watch) -> Picture:
+        """Show how far all has come."""
+        picture = watch.look()
+        self._screen.show(
+            pictures.progress(self._output.texts, picture, watch.rates()),
+            lines=pictures.lines(self._output.texts, picture),
+        )
+        return picture
 
     def _pull_failed(self, picture: Picture) -> UpError:
         failed = picture.failed_pulls[0]

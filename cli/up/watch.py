@@ -55,7 +55,7 @@ class Watch:
         return [*pulls, *(f"{kind}_{target}" for target in self.targets for kind in ("push", "reconcile"))]
 
     def begin(self, at: datetime, runs: Mapping[str, str]) -> None:
-        """From this moment on things count. ``runs``: source -> the run that must succeed."""
+        """From this moment on things count. ``runs``: source -> the run that must succeed, of those that have begun."""
         self._began_at = at
         self._runs = runs
 
@@ -79,7 +79,7 @@ class Watch:
         return rates
 
     def _pulled(self, system: str, runs: Sequence[DagRun]) -> Pulled:
-        dag_id, run_id = f"pull_{system}", self._runs[system]
+        dag_id, run_id = f"pull_{system}", self._runs.get(system, "")
         run = next((run for run in runs if run.dag_id == dag_id and run.run_id == run_id), None)
         recent = pull_runs(self._context.engine, _RECENT_PULLS, system=system)
         booked = [row for row in recent if row.started_at >= self._began_at]
