@@ -22,7 +22,8 @@ def records(name: str, direction: Direction = Direction.SOURCE, section: str = "
 @pytest.mark.parametrize("name", mappings.available(Direction.SOURCE))
 def test_the_shipped_source_mappings_know_every_field_of_their_examples(name: str) -> None:
     found = coverage.measure(mappings.load(name, Direction.SOURCE), records(name))
-    assert (found.unmapped, found.set_aside, found.unknown_codes) == ((), 0, ())
+    # (A code that a table does not know does no harm where something else answers for it: then nothing is set aside.)
+    assert (found.unmapped, found.set_aside) == ((), 0)
     assert found.never_filled == ()
 
 
