@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from sync.context import Context
 
 
+_DEEPEST = 200  # levels; the writer of JSON knows 254
+
+
 class Reach(StrEnum):
     """How far a pull looks."""
 
@@ -284,8 +287,23 @@ def _mapped(mapping: mappings.Mapping, pages: Iterator[Page]) -> Iterator[_Mappe
 
 
 def native_bytes(record: Any) -> bytes:
-    """A native record as it is set aside: equal for equal records."""
-    return orjson.dumps(record, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+    """A native record as it is set aside: equal for equal records.
+
+    What is nested deeper than can be written is cut off; all of it stands in the archived page.
+    """
+    option = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(record, option=option, default=str)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_cut_off(record, _DEEPEST), option=option, default=str)
+
+
+def _cut_off(value: Any, levels: int) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut_off(inner, levels - 1) for key, inner in value.items()} if levels else "…"
+    if isinstance(value, list):
+        return [_cut_off(inner, levels - 1) for inner in value] if levels else "…"
+    return value
 
 
 class _Snapshot:

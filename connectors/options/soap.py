@@ -107,9 +107,10 @@ class FaultRule(Part):
     """The system's own code, found in the fault's detail at ``faults.detail_code``."""
     status: int | None = Field(default=None, ge=200, le=599)
     """The HTTP status it came with."""
-    means: Literal["retry", "refused", "session"]
+    means: Literal["retry", "refused", "session", "absent"]
     """``retry``: the system cannot now, ask again; ``refused``: it will say no again; ``session``: it does not know us
-    (any more), which a fresh message may change once (nonce, time stamp) and else a person."""
+    (any more), which a fresh message may change once (nonce, time stamp) and else a person; ``absent``: it does not
+    know what it was asked for (any more): a dossier is passed over, a job is ordered anew."""
 
 
 class Faults(Part):

@@ -104,11 +104,19 @@ def _stored(
     acknowledgements: Acknowledger,
     outstanding: Outstanding,
 ) -> Iterator[Page]:
-    """The pages of one sheet, each acknowledged once it is stored."""
+    """The pages of one sheet, each acknowledged once it is stored. A message whose detail was refused is stored as far
+    as it goes, and stays in the queue, so that its detail is asked for again."""
     for page, listed in parts.pages_of(sheet, fresh):
-        keys = [key for record in listed if (key := reader.key(record)) is not None]
-        if len(keys) < len(listed):
-            _log.warning("%s: %d messages have no key to acknowledge", parts.system, len(listed) - len(keys))
+        found = [
+            record
+            for record, stored in zip(listed, page.records, strict=True)
+            if parts.details is None or stored["detail"] is not None
+        ]
+        if len(found) < len(listed):
+            _log.warning("%s: %d messages stay in the queue, without detail", parts.system, len(listed) - len(found))
+        keys = [key for record in found if (key := reader.key(record)) is not None]
+        if len(keys) < len(found):
+            _log.warning("%s: %d messages have no key to acknowledge", parts.system, len(found) - len(keys))
 
         def after_store(keys: list[Any] = keys) -> None:
             try:

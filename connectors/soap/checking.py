@@ -8,7 +8,8 @@ from connectors.catalog import contract_path
 from connectors.catalog_models import SourceEntry
 from connectors.errors import ConnectorError
 from connectors.options.soap import SoapService
-from connectors.soap.client import Absent, SoapClient
+from connectors.soap.client import SoapClient
+from connectors.soap.faults import Absent
 from connectors.sources.checking import Checks
 from connectors.wsdl import NotWsdl, differences
 

@@ -27,6 +27,7 @@ from connectors.retry import RetryPolicy, repeat
 from connectors.signing import Signature, secrets, signer
 from connectors.soap import answers, faults, wsse
 from connectors.soap.answers import FaultAnswered, Frame, Portion
+from connectors.soap.faults import Absent
 from connectors.soap.operations import Operation, Records, load_operation
 from connectors.templates import Lookup, template, value_template
 from connectors.values import value_at
@@ -36,10 +37,6 @@ T = TypeVar("T")
 _LARGEST_ERROR = 1 << 20
 _ACCEPT = "text/xml, application/soap+xml, multipart/related"
 _HTTP_AUTH = (NoAuth, BasicAuth, BearerAuth, OAuth2Auth)
-
-
-class Absent(Exception):
-    """The system says that it does not know what it was asked for. Goes no further than to whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +144,7 @@ class SoapClient:
         where = f"{operation.name} (message {message_id})"
         sent = self._message(operation, call, lookup, message_id)
         headers = {**self._http_headers(operation, call, lookup), **signature.headers}
-        fault: ConnectorError | None = None
+        fault: ConnectorError | Absent | None = None
         with self.http.stream("POST", self._service.path, content=sent, headers=headers, where=where) as answer:
             if not 200 <= answer.status < 300:
                 raise self._problem(answer)
@@ -187,7 +184,7 @@ class SoapClient:
         ours = secrets(self._settings)
         return lambda name: values[name] if name in values else ours(name)
 
-    def _problem(self, answer: Streamed) -> ConnectorError:
+    def _problem(self, answer: Streamed) -> ConnectorError | Absent:
         """What an error status means: the fault that came with it, or the status alone."""
         body = b""
         try:
@@ -203,7 +200,7 @@ class SoapClient:
         problem = of_status(self.system, answer.where, answer.status, answer.headers, body)
         return problem or OutcomeUnknown(self.system, f"{answer.where}: HTTP {answer.status}", status=answer.status)
 
-    def _meaning(self, answer: Streamed, fault: answers.Fault) -> ConnectorError:
+    def _meaning(self, answer: Streamed, fault: answers.Fault) -> ConnectorError | Absent:
         return faults.of_fault(
             self.system,
             answer.where,

@@ -52,6 +52,10 @@ _OTHER_MESSAGE = frozenset({"versionmismatch", "mustunderstand", "dataencodingun
 _THEIR_OWNER = "If it stays, tell the owner of the service"
 
 
+class Absent(Exception):
+    """The system says that it does not know what it was asked for. Goes no further than to whoever asked."""
+
+
 def of_fault(
     system: str,
     where: str,
@@ -61,7 +65,7 @@ def of_fault(
     status: int,
     headers: Mapping[str, str],
     behind_xroad: bool,
-) -> ConnectorError:
+) -> ConnectorError | Absent:
     """The error that a fault stands for; ``headers`` (of HTTP) have lower-case names."""
     codes = [plain(code) for code in fault.codes]
     detail = next(iter(_texts(fault.detail, faults.detail_code)), None) if faults.detail_code else None
@@ -82,7 +86,7 @@ def of_fault(
     )
     rule = next((rule for rule in faults.rules if _fits(rule, codes, detail, status)), None)
     if rule is not None:
-        return {"retry": again, "refused": refused, "session": NotSignedIn(system, said)}[rule.means]
+        return {"retry": again, "refused": refused, "session": NotSignedIn(system, said), "absent": Absent()}[rule.means]
     first = fault.codes[0] if fault.codes else ""
     if behind_xroad and xroad.is_gateways(first, fault.xroad_id):
         return xroad.of_gateway(system, where, first, fault.xroad_id)

@@ -27,7 +27,8 @@ from connectors.retry import RetryPolicy
 from connectors.soap.answers import MEDIA_TYPE
 from connectors.soap.archive import records_again
 from connectors.soap.checking import check_service
-from connectors.soap.client import Absent, Call, SoapClient
+from connectors.soap.client import Call, SoapClient
+from connectors.soap.faults import Absent
 from connectors.soap.listing import Listing, Sheet
 
 _log = logging.getLogger(__name__)

@@ -1,7 +1,8 @@
 """Source for a system that makes its lists as jobs: protocol ``soap-jobs``.
 
 For each window a list is ordered, its job is asked about with growing pauses until it is done, its result is fetched
-page by page, and the job is deleted. A job never outlives its run: when one is killed, the next orders anew.
+page by page, and the job is deleted. A job never outlives its run: when one is killed, the next orders anew. So does a
+run whose job is forgotten over there, as by a restart: its records come once more from the first, and are known by then.
 """
 
 import itertools
@@ -21,13 +22,14 @@ from connectors.retry import RetryPolicy
 from connectors.soap.answers import MEDIA_TYPE
 from connectors.soap.archive import records_again
 from connectors.soap.checking import check_service
-from connectors.soap.client import Absent, Call, SoapClient, as_text
-from connectors.soap.faults import shown
+from connectors.soap.client import Call, SoapClient, as_text
+from connectors.soap.faults import Absent, shown
 from connectors.soap.listing import Listing, Sheet
 from connectors.values import value_at
 
 _log = logging.getLogger(__name__)
 _LONGEST_JOB = 200
+_ORDERS = 3
 
 
 class SoapJobsSource:
@@ -67,7 +69,7 @@ class SoapJobsSource:
         numbers = itertools.count(1)
         for part in windows.day_slices(span, pull.window_days):
             newest: datetime | None = None
-            for sheet in self._job(part):
+            for sheet in self._sheets(part):
                 newest = max(filter(None, (newest, sheet.newest)), default=None)
                 reached = self._reached(part, span, newest) if sheet.last and window is None else None
                 text = windows.moved(reached, held=held, pull=pull, now=now) if reached else None
@@ -96,6 +98,20 @@ class SoapJobsSource:
         follows_changes = self._entry.pull.style is PullStyle.CHANGED_SINCE and self._options.result.answer.changed
         return newest if follows_changes and part.end == span.end else part.end
 
+    def _sheets(self, window: Window) -> Iterator[Sheet]:
+        """The records of one window, by a new job as often as one is forgotten over there."""
+        for _ in range(_ORDERS):
+            try:
+                yield from self._job(window)
+                return
+            except Absent:
+                _log.warning("%s: the job is not known any more over there, and is ordered anew", self._entry.system)
+        raise NotSent(
+            self._entry.system,
+            f"{_ORDERS} jobs one after the other are not known over there any more",
+            "The next run orders anew; if it stays, ask the owner how long a list is kept",
+        )
+
     def _job(self, window: Window) -> Iterator[Sheet]:
         """The records of one window, by a job of its own, which is deleted however it ends."""
         job = self._order(window)
@@ -108,7 +124,14 @@ class SoapJobsSource:
     def _order(self, window: Window) -> str:
         order = self._options.order
         call = Call(order.operation, order.request, order.success)
-        answer = self._asked(call, {"since": window.start, "until": window.end})
+        try:
+            answer = self._client.ask(call, {"since": window.start, "until": window.end})
+        except Absent:
+            raise ContractBroken(
+                self._entry.system,
+                f"{order.operation}: 'absent' means nothing where a job is ordered",
+                "Take it out of the catalog entry",
+            ) from None
         job = as_text(value_at(answer, order.job)) or ""
         if not job or len(job) > _LONGEST_JOB:
             raise BrokenAnswer(self._entry.system, f"{order.operation}: the answer names no job at {order.job}")
@@ -121,7 +144,7 @@ class SoapJobsSource:
         give_up = self._monotonic() + poll.deadline.total_seconds()
         pause = poll.first.total_seconds()
         while True:
-            state = as_text(value_at(self._asked(call, {"job": job}), status.state))
+            state = as_text(value_at(self._client.ask(call, {"job": job}), status.state))
             if state in status.done:
                 return
             if state in status.failed:
@@ -151,17 +174,10 @@ class SoapJobsSource:
             return
         try:
             self._client.ask(Call(delete.operation, delete.request), {"job": job})
-        except (ConnectorError, Absent) as error:
-            reason = error.message if isinstance(error, ConnectorError) else "it is not known any more"
-            _log.warning("%s: a job is left behind: %s", self._entry.system, reason)
-
-    def _asked(self, call: Call, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        try:
-            return self._client.ask(call, values)
         except Absent:
-            raise ContractBroken(
-                self._entry.system, f"{call.operation}: 'absent' means nothing here", "Take it out of the catalog entry"
-            ) from None
+            pass  # what a deletion wants
+        except ConnectorError as error:
+            _log.warning("%s: a job is left behind: %s", self._entry.system, error.message)
 
 
 def reread(entry: SourceEntry, raw: bytes, media_type: str) -> Sequence[Mapping[str, Any]]:

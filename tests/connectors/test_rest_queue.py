@@ -151,10 +151,13 @@ def test_an_empty_queue_gives_one_empty_page(mailbox):
     assert [list(page.records) for page in pages] == [[]]
 
 
-def test_a_message_whose_detail_is_refused_is_stored_without_it_and_acknowledged(mailbox):
+def test_a_message_whose_detail_is_refused_is_stored_without_it_and_stays_in_the_queue(mailbox):
     system, _, source = mailbox(3)
     system.broken.add(7001)
     assert [record["detail"] for record in records(stored(source))] == [{"so": 7000}, None, {"so": 7002}]
+    assert system.waiting == [7001]
+    system.broken.clear()
+    assert [record["detail"] for record in records(stored(source))] == [{"so": 7001}]
     assert system.waiting == []
 
 

@@ -27,6 +27,9 @@ OPTIONS: dict[str, Any] = {
     "poll": {"first": "1s", "longest": "4s", "deadline": "1m"},
 }  # fmt: skip
 
+FORGOTTEN = {"faults": {"rules": [{"code": "Client.KhongCo", "means": "absent"}]}}
+NO_JOB = answer("<s:Fault><faultcode>s:Client.KhongCo</faultcode></s:Fault>", status=500)
+
 
 class Jobs:
     """A service that makes lists as jobs; ``states`` are told one after the other."""
@@ -38,6 +41,7 @@ class Jobs:
         self.ordered: list[tuple[str, str]] = []
         self.waiting: dict[str, list[str]] = {}
         self.replies: dict[str, Reply] = {}
+        self.forget_before: str | None = None
 
     def __call__(self, request: Asked) -> Reply:
         if request.method == "GET":
@@ -47,6 +51,11 @@ class Jobs:
         self.asked.append((operation, job))
         if operation in self.replies:
             return self.replies[operation]
+        if self.forget_before == operation:
+            self.forget_before = None
+            self.waiting.clear()
+        if job is not None and job not in self.waiting:
+            return NO_JOB
         return getattr(self, operation)(request, job)
 
     def datLenh(self, request: Asked, _: str | None) -> Reply:  # noqa: N802
@@ -198,6 +207,28 @@ def test_the_next_run_orders_anew(source):
     service.replies.clear()
     pull(source(service))
     assert {job for operation, job in service.asked if operation == "layKetQua"} == {"J2"}
+
+
+@pytest.mark.parametrize("operation", ["hoiLenh", "layKetQua"])
+def test_a_job_that_a_restart_over_there_forgets_is_ordered_anew(source, caplog, operation):
+    service = Jobs()
+    pages = source(service, **FORGOTTEN).pull(window=None, cursor=None, open_codes=(), now=NOW)
+    read = [next(pages)] if operation == "layKetQua" else []
+    service.forget_before = operation
+    read += pages
+    assert sorted(set(keys(read))) == [f"A{number:02d}" for number in range(25)]
+    assert [job for asked_for, job in service.asked if asked_for == "layKetQua"][-3:] == ["J2"] * 3
+    assert service.waiting == {}
+    assert "ordered anew" in caplog.text
+    assert "left behind" not in caplog.text
+
+
+def test_jobs_that_are_forgotten_again_and_again_end_the_run(source):
+    service = Jobs()
+    service.replies["hoiLenh"] = NO_JOB
+    with pytest.raises(NotSent, match="3 jobs"):
+        pull(source(service, **FORGOTTEN))
+    assert service.waiting == {}
 
 
 @pytest.mark.parametrize("told", ["", "<lenh/>", f"<lenh>{'x' * 201}</lenh>"])

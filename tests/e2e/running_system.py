@@ -9,11 +9,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cli.up.airflow_api import AirflowApi
 from cli.up.home import read_env
+from connectors.catalog import load_catalog
+from schemas.states import State
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSYNC = Path(sys.executable).with_name("hosync")
@@ -88,7 +91,18 @@ class RunningSystem:
         return [json.loads(line) for line in self.ask(server, path).splitlines()]
 
     def truth(self) -> dict[str, int]:
-        """Code and state of every dossier of the sector systems."""
-        return {
-            each["code"]: each["state"] for system in ("gplx", "igate", "dkkd") for each in self.lines(system, "truth")
-        }
+        """Canonical code and state of every dossier, as all sector systems that know it would tell it together."""
+        rows = [each for system in self.sources for each in self.lines(system, "truth")]
+        return {each["code"]: each["merged_state"] for each in rows if not _is_unlisted(each)}
+
+    @property
+    def sources(self) -> list[str]:
+        """The systems that tell of dossiers."""
+        return [entry.system for entry in load_catalog(ROOT / "connectors" / "catalog").sources]
+
+
+def _is_unlisted(row: Mapping[str, Any]) -> bool:
+    """Whether the trade department had taken the dossier off its list before it was ever read."""
+    ended = datetime.fromisoformat(row["state_at"])
+    over = datetime.now(UTC) - ended >= timedelta(days=30)
+    return row["systems"] == ["congthuong"] and State(row["state"]).is_terminal and over

@@ -258,6 +258,13 @@ def test_what_waited_stays_open_until_it_is_in_however_much_newer_progress_comes
     assert world.value("SELECT state FROM quarantine") == "redriven"
 
 
+def test_a_guests_corrected_record_closes_its_quarantine_though_the_home_leads(world: World) -> None:
+    told_by(world, HOME, dossier(state=9, hours=5))
+    told_by(world, "hotich", problems=[problem(key=CODE)])
+    assert told_by(world, "hotich", progress(state=4, hours=1)) == counts(stale=1)
+    assert world.value("SELECT state FROM quarantine") == "redriven"
+
+
 def test_progress_under_the_national_code_finds_the_dossier(world: World) -> None:
     told_by(world, HOME, dossier(national_code="G22.99-0001", hours=1))
     assert told_by(world, "hotich", progress("G22.99-0001", state=9, hours=2)) == counts(changed=1)
