@@ -82,7 +82,8 @@ def homeless(reading: Reading, native: bytes, sealer: Sealer) -> Broken:
 def resolve(cursor: Cursor, system: str, judged: Sorted) -> None:
     """Close the open rows of records that this page brings in good order; an overtaken record proves nothing.
 
-    One that is its system's newest word is good, even where another system's later event leads. Progress that waits for its dossier is left alone: it is good itself, and what it tells is not told again.
+    One that is its system's newest word is good, even where another system's later event leads. Progress that waits
+    for its dossier is left alone: it is good itself, and what it tells is not told again.
     """
     if not cursor.execute(intake_sql.ANY_OPEN, [system]).fetchone():
         return

@@ -86,7 +86,9 @@ def of_fault(
     )
     rule = next((rule for rule in faults.rules if _fits(rule, codes, detail, status)), None)
     if rule is not None:
-        return {"retry": again, "refused": refused, "session": NotSignedIn(system, said), "absent": Absent()}[rule.means]
+        return {"retry": again, "refused": refused, "session": NotSignedIn(system, said), "absent": Absent()}[
+            rule.means
+        ]
     first = fault.codes[0] if fault.codes else ""
     if behind_xroad and xroad.is_gateways(first, fault.xroad_id):
         return xroad.of_gateway(system, where, first, fault.xroad_id)

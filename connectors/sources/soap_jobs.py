@@ -2,7 +2,7 @@
 
 For each window a list is ordered, its job is asked about with growing pauses until it is done, its result is fetched
 page by page, and the job is deleted. A job never outlives its run: when one is killed, the next orders anew. So does a
-run whose job is forgotten over there, as by a restart: its records come once more from the first, and are known by then.
+run whose job is forgotten over there, as by a restart; records that it had read by then are unchanged.
 """
 
 import itertools
