@@ -49,6 +49,11 @@ _VI = {
     "Interrupted. Nothing is lost: run it again.": "Đã dừng giữa chừng. Không mất dữ liệu: chạy lại.",
     # progress, status
     "Pulls": "Thu thập",
+    "Calls": "Cuộc gọi đến",
+    "Stored": "Đã lưu",
+    "Repeated": "Lặp lại",
+    "No secret": "Sai mã",
+    "Waiting since": "Chờ từ",
     "Deliveries": "Gửi",
     "Reconciliation": "Đối soát",
     "System": "Hệ thống",

@@ -10,7 +10,7 @@ a number that was seen is final (``feed.py`` needs more, because its transaction
 therefore stored one after the other, several hundred a second.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,10 +18,10 @@ from enum import StrEnum
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ledger import inbox_sql, intake_sql
-from ledger.engine import Cursor, cursor_of, loss_explained
+from ledger.engine import Cursor, cursor_of, loss_explained, reading
 from ledger.errors import LedgerError, WrongDataKey
 from ledger.sealing import KEY_VARIABLE, Sealer
 
@@ -43,6 +43,25 @@ class InboxCall:
     kind: str
     received_at: datetime
     body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """How many calls of one system there ever were, by what became of them, and how many no pull has stored yet."""
+
+    stored: int
+    repeated: int
+    refused: int
+    no_secret: int
+    waiting: int
+    oldest_waiting_at: datetime | None
+
+
+def calls(engine: Engine) -> Mapping[str, Calls]:
+    """The calls of every system that ever called."""
+    with reading(engine) as connection:
+        rows = connection.execute(text(inbox_sql.CALLS)).mappings().all()
+    return {row["system"]: Calls(**{name: value for name, value in row.items() if name != "system"}) for row in rows}
 
 
 class Inbox:
@@ -94,13 +113,6 @@ class Inbox:
     def received(self, start: datetime, end: datetime, *, position: int, limit: int) -> list[InboxCall]:
         """The next calls behind ``position`` that came from ``start`` on and before ``end``, and are still kept."""
         return self._read(inbox_sql.RECEIVED, start=start, end=end, position=position, limit=limit)
-
-    def waiting(self) -> int:
-        """How many calls no pull has stored yet."""
-        with self._statement() as cursor:
-            row = cursor.execute(inbox_sql.WAITING, {"system": self._system}).fetchone()
-        assert row is not None, "the statement always gives one row"
-        return int(row[0])
 
     def forget(self, before: datetime) -> int:
         """Drop calls that came before that moment, unless they still wait; returns how many."""

@@ -39,7 +39,24 @@ RECEIVED = """
     LIMIT %(limit)s
 """
 _CONSUMED = "coalesce((SELECT value::bigint FROM pull_cursor WHERE system = %(system)s), 0)"
-WAITING = f"SELECT count(*) FROM inbox WHERE system = %(system)s AND message_id > {_CONSUMED}"
+# Behind a system's cursor: stored, and not in the ledger yet.
+CALLS = """
+    SELECT system, stored, repeated, refused, no_secret, waiting, oldest_waiting_at
+    FROM (
+        SELECT system,
+               coalesce(sum(calls) FILTER (WHERE outcome = 'stored'), 0)::bigint AS stored,
+               coalesce(sum(calls) FILTER (WHERE outcome = 'repeated'), 0)::bigint AS repeated,
+               coalesce(sum(calls) FILTER (WHERE outcome = 'refused'), 0)::bigint AS refused,
+               coalesce(sum(calls) FILTER (WHERE outcome = 'no_secret'), 0)::bigint AS no_secret
+        FROM inbox_tally GROUP BY system
+    ) AS tally
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS waiting, min(received_at) AS oldest_waiting_at
+        FROM inbox
+        WHERE inbox.system = tally.system AND message_id > coalesce(
+            (SELECT value::bigint FROM pull_cursor WHERE pull_cursor.system = tally.system), 0)
+    ) AS behind
+"""
 FORGET = f"""
     DELETE FROM inbox
     WHERE system = %(system)s AND received_at < %(before)s AND message_id <= {_CONSUMED}

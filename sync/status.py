@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from ledger import inbox, report, snapshots
 from ledger import reconcile as books
-from ledger import report, snapshots
 
 if TYPE_CHECKING:
     from connectors.catalog_models import SourceEntry, TargetEntry
@@ -45,8 +45,19 @@ class Disappeared(_Part):
     first_codes: tuple[str, ...]
 
 
+class CallNumbers(_Part):
+    """What a system that calls us has sent so far; ``waiting`` calls are stored, and no pull has taken them over."""
+
+    stored: int
+    repeated: int
+    refused: int
+    no_secret: int
+    waiting: int
+    oldest_waiting_at: datetime | None
+
+
 class SourceStatus(_Part):
-    """One source. ``lag_s``: seconds since it was last read to the end."""
+    """One source. ``lag_s``: seconds since it was last read to the end; ``calls``: where it calls us."""
 
     system: str
     title_vi: str
@@ -55,6 +66,7 @@ class SourceStatus(_Part):
     open_dossiers: int = 0
     open_quarantine: int = 0
     disappeared: Disappeared | None = None
+    calls: CallNumbers | None = None
     last_success_at: datetime | None = None
     lag_s: float | None = None
     last_run: PullNumbers | None = None
@@ -114,6 +126,7 @@ def status(context: Context, now: datetime) -> Status:
     seen = report.overview(context.engine)
     systems = {row.system: row for row in seen.systems}
     missing = snapshots.missing(context.engine)
+    calls = inbox.calls(context.engine)
     pulled = sum(row.dossiers for row in seen.systems)
     targets = {row.target: row for row in seen.targets}
     breaks: dict[str, dict[str, int]] = {}
@@ -123,7 +136,7 @@ def status(context: Context, now: datetime) -> Status:
     return Status(
         at=now,
         sources=tuple(
-            _source(entry, systems.get(entry.system), missing.get(entry.system), now)
+            _source(entry, systems.get(entry.system), missing.get(entry.system), calls.get(entry.system), now)
             for entry in context.catalog.sources
         ),
         targets=tuple(
@@ -134,14 +147,23 @@ def status(context: Context, now: datetime) -> Status:
 
 
 def _source(
-    entry: SourceEntry, row: report.SystemRow | None, missing: snapshots.Missing | None, now: datetime
+    entry: SourceEntry,
+    row: report.SystemRow | None,
+    missing: snapshots.Missing | None,
+    calls: inbox.Calls | None,
+    now: datetime,
 ) -> SourceStatus:
-    titles = {"system": entry.system, "title_vi": entry.title.vi, "title_en": entry.title.en}
+    told = {
+        "system": entry.system,
+        "title_vi": entry.title.vi,
+        "title_en": entry.title.en,
+        "calls": CallNumbers.model_validate(calls, from_attributes=True) if calls else None,
+    }
     if row is None:
-        return SourceStatus(**titles)
+        return SourceStatus.model_validate(told)
     run = row.last_run
     return SourceStatus(
-        **titles,
+        **told,
         dossiers=row.dossiers,
         open_dossiers=row.open_dossiers,
         open_quarantine=row.open_quarantine,

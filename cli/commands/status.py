@@ -50,6 +50,26 @@ def _print(output: Output, found: Status) -> None:
             [_source(texts, source) for source in found.sources],
         )
     )
+    calls = [(source.system, source.calls) for source in found.sources if source.calls]
+    if calls:
+        output.out.print(
+            output.table(
+                "Calls",
+                ("System", "Stored", "Repeated", "Refused", "No secret", "Waiting", "Waiting since"),
+                [
+                    (
+                        system,
+                        number.stored,
+                        number.repeated,
+                        number.refused,
+                        number.no_secret,
+                        number.waiting,
+                        _moment(number.oldest_waiting_at) if number.oldest_waiting_at else "",
+                    )
+                    for system, number in calls
+                ],
+            )
+        )
     output.out.print(
         output.table(
             "Deliveries",

@@ -46,7 +46,7 @@ def variables(text: str) -> set[str]:
 
 
 def test_airflows_four_processes_run_from_one_image(services: dict[str, Any]) -> None:
-    assert {services[name]["image"] for name in (*COMPONENTS, "init")} == {"hosync:${HOSYNC_VERSION:-0.1.0}"}
+    assert {services[name]["image"] for name in (*COMPONENTS, "inbound", "init")} == {"hosync:${HOSYNC_VERSION:-0.1.0}"}
     for name in COMPONENTS:
         assert services[name]["command"][:2] == ["airflow", name]
 
@@ -69,6 +69,8 @@ def test_every_process_waits_for_the_tables_and_is_watched(services: dict[str, A
         assert waits["postgres"]["condition"] == "service_healthy"
         assert services[name]["healthcheck"]["test"][1:] == ["python", "/opt/hosync/share/healthy.py", component]
         assert services[name]["healthcheck"]["retries"] == 5
+    assert services["inbound"]["depends_on"]["init"]["condition"] == "service_completed_successfully"
+    assert "/health" in services["inbound"]["healthcheck"]["test"][-1]
     assert "healthcheck" in services["postgres"]
 
 
@@ -76,14 +78,14 @@ def test_the_ledger_its_key_and_the_connections_go_only_where_they_are_used(serv
     def holders(variable: str) -> set[str]:
         return {name for name, service in services.items() if variable in service.get("environment", {})}
 
-    assert holders("HOSYNC_DATABASE_URL") == {"init", "api-server", "scheduler"}
-    assert holders("HOSYNC_DATA_KEY") == {"scheduler"}
+    assert holders("HOSYNC_DATABASE_URL") == {"init", "api-server", "scheduler", "inbound"}
+    assert holders("HOSYNC_DATA_KEY") == {"scheduler", "inbound"}
     assert holders("HOSYNC_ADMIN_PASSWORD") == {"init"}
-    assert {name for name, service in services.items() if "env_file" in service} == {"scheduler"}
+    assert {name for name, service in services.items() if "env_file" in service} == {"scheduler", "inbound"}
 
 
 def test_no_process_has_more_rights_than_it_needs(services: dict[str, Any]) -> None:
-    for name in (*COMPONENTS, "init"):
+    for name in (*COMPONENTS, "inbound", "init"):
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
     assert re.search(r"(?m)^USER 50000:0$", (DOCKER / "Dockerfile").read_text())

@@ -14,7 +14,7 @@ from ledger_world import World, dossier
 
 from ledger.engine import open_engine
 from ledger.errors import LedgerError, WrongDataKey
-from ledger.inbox import Inbox, InboxCall, Received
+from ledger.inbox import Calls, Inbox, InboxCall, Received, calls
 from ledger.sealing import Sealer
 
 FORK = multiprocessing.get_context("fork")
@@ -110,11 +110,18 @@ def test_a_call_waits_for_its_turn_before_it_gets_its_number(inbox: Inbox, world
 
 
 def test_what_waits_is_what_lies_behind_the_cursor(inbox: Inbox, world: World) -> None:
+    assert calls(world.engine) == {}
     for number in range(3):
         _put(inbox, str(number).encode())
-    assert inbox.waiting() == 3
-    _take_over(world, inbox.after(0, 2)[-1].position)
-    assert inbox.waiting() == 1
+    _put(inbox, b"2")
+    inbox.count(Received.NO_SECRET, 7)
+    first, _, last = inbox.after(0, 3)
+    told = {"stored": 3, "repeated": 1, "refused": 0, "no_secret": 7}
+    assert calls(world.engine) == {"vbdlis": Calls(**told, waiting=3, oldest_waiting_at=first.received_at)}
+    _take_over(world, last.position - 1)
+    assert calls(world.engine) == {"vbdlis": Calls(**told, waiting=1, oldest_waiting_at=last.received_at)}
+    _take_over(world, last.position)
+    assert calls(world.engine) == {"vbdlis": Calls(**told, waiting=0, oldest_waiting_at=None)}
 
 
 def test_only_calls_that_are_in_the_ledger_are_forgotten(inbox: Inbox, world: World) -> None:
@@ -125,7 +132,7 @@ def test_only_calls_that_are_in_the_ledger_are_forgotten(inbox: Inbox, world: Wo
     _take_over(world, inbox.after(0, 2)[-1].position)
     assert inbox.forget(LONG_AGO) == 0, "they are kept for a while"
     assert inbox.forget(later) == 2
-    assert (len(inbox.after(0, 10)), inbox.waiting()) == (1, 1)
+    assert len(inbox.after(0, 10)) == 1
 
 
 def test_calls_of_a_span_of_time_can_be_read_again(inbox: Inbox, world: World) -> None:
@@ -151,7 +158,7 @@ def test_another_data_key_is_refused_before_anything_is_stored(inbox: Inbox, wor
     _put(inbox, b"1")
     with pytest.raises(WrongDataKey):
         _put(Inbox(world.engine, Sealer(bytes(32)), "vbdlis"), b"2")
-    assert inbox.waiting() == 1
+    assert len(inbox.after(0, 10)) == 1
 
 
 def test_an_error_of_the_database_does_not_quote_the_call(inbox: Inbox) -> None:

@@ -23,7 +23,7 @@ import requests
 from inbound_endpoint import SECRET, body
 from sqlalchemy import Engine, text
 
-from ledger.inbox import Inbox
+from ledger.inbox import Inbox, calls
 from ledger.sealing import Sealer
 
 HOSYNC = Path(sys.executable).with_name("hosync")
@@ -120,7 +120,7 @@ def test_p1_p3_killed_again_and_again_the_endpoint_loses_no_call_and_stores_each
 
 
 def test_p1_killed_before_the_call_is_durable_the_endpoint_has_confirmed_nothing(
-    environment: dict[str, str], engine: Engine, sealer: Sealer, database_url: str
+    environment: dict[str, str], engine: Engine, database_url: str
 ) -> None:
     plain = database_url.replace("+psycopg", "")
     with psycopg.connect(plain) as holder, psycopg.connect(plain, autocommit=True) as watcher:
@@ -139,7 +139,7 @@ def test_p1_killed_before_the_call_is_durable_the_endpoint_has_confirmed_nothing
 
 
 def test_sigterm_answers_what_is_under_way_and_then_ends(
-    environment: dict[str, str], engine: Engine, sealer: Sealer, database_url: str
+    environment: dict[str, str], engine: Engine, database_url: str
 ) -> None:
     plain = database_url.replace("+psycopg", "")
     with psycopg.connect(plain) as holder, psycopg.connect(plain, autocommit=True) as watcher:
@@ -153,4 +153,4 @@ def test_sigterm_answers_what_is_under_way_and_then_ends(
             holder.rollback()
             assert calling.result().json()["Result"] == 1
             running.process.wait(30)
-    assert Inbox(engine, sealer, "vbdlis").waiting() == 1
+    assert calls(engine)["vbdlis"].waiting == 1
