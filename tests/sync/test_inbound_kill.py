@@ -120,7 +120,7 @@ def test_p1_p3_killed_again_and_again_the_endpoint_loses_no_call_and_stores_each
 
 
 def test_p1_killed_before_the_call_is_durable_the_endpoint_has_confirmed_nothing(
-    environment: dict[str, str], engine: Engine, database_url: str
+    environment: dict[str, str], engine: Engine, sealer: Sealer, database_url: str
 ) -> None:
     plain = database_url.replace("+psycopg", "")
     with psycopg.connect(plain) as holder, psycopg.connect(plain, autocommit=True) as watcher:
