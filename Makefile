@@ -22,7 +22,7 @@ run: setup  ## start the simulated province, PostgreSQL and Airflow; watch dossi
 test: setup  ## run all tests, with real servers (ARGS='tests/ledger -x' runs some)
 	@./scripts/chromium.sh
 	@./scripts/php.sh
-	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## style, types, who may import whom, exported schemas
 	.venv/bin/ruff check .

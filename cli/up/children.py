@@ -71,6 +71,7 @@ class Children:
         self._book = book
         self._signals = signals
         self._running: list[Child] = []
+        self._older = {process.pid for process in psutil.Process().children(recursive=True)}
 
     def start(self, command: Command) -> Child:
         """Start a process; its output goes to the end of its log file."""
@@ -120,10 +121,11 @@ class Children:
             self.forget(child)
 
     def stop_everything(self) -> None:
-        """The last resort: whatever is left of our offspring is killed, wherever it went."""
+        """The last resort: whatever is left of our offspring is killed, wherever it went; not what was there before."""
         self.stop()
         for process in psutil.Process().children(recursive=True):
-            _send(process.pid, signal.SIGKILL)
+            if process.pid not in self._older:
+                _send(process.pid, signal.SIGKILL)
         self._reap()
 
     def _kill_session(self, session: int) -> None:

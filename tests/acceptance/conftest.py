@@ -26,6 +26,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Any]
         yield found
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever calls again calls soon."""
+    monkeypatch.setattr("connectors.retry.wait_s", lambda *_: 0.02)
+
+
 @pytest.fixture(params=SYSTEMS)
 def system(
     request: pytest.FixtureRequest, told: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

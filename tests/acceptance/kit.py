@@ -29,6 +29,7 @@ from connectors.catalog import Catalog, load_catalog
 from connectors.catalog_models import PullStyle, SourceEntry, SourceProtocol
 from connectors.connections import ConnectionSettings, parse
 from connectors.errors import BrokenAnswer, NotSent, OutcomeUnknown
+from connectors.options.soap import SoapJobsOptions
 from ledger import report
 from ledger.quarantine import set_aside
 from ledger.sealing import Sealer
@@ -184,11 +185,16 @@ def endpoint(database_url: str, data_key: bytes) -> Iterator[str]:
 
 
 def with_pages_of(catalog: Catalog, name: str, size: int) -> Catalog:
-    """The same catalog with smaller pages of one system; all of them begin where the province does."""
+    """The same catalog with smaller pages of one system; all begin where the province does, and wait for no job."""
 
     def small(entry: SourceEntry) -> SourceEntry:
-        changes = {"start": START, "window_days": WINDOW_DAYS} | ({"page_size": size} if entry.system == name else {})
-        return entry.model_copy(update={"pull": entry.pull.model_copy(update=changes)})
+        pull = entry.pull.model_copy(
+            update={"start": START, "window_days": WINDOW_DAYS} | ({"page_size": size} if entry.system == name else {})
+        )
+        options = entry.options
+        if isinstance(options, SoapJobsOptions):
+            options = options.model_copy(update={"poll": options.poll.model_copy(update={"first": timedelta()})})
+        return entry.model_copy(update={"pull": pull, "options": options})
 
     return replace(catalog, sources=tuple(small(entry) for entry in catalog.sources))
 

@@ -14,17 +14,22 @@ from pathlib import Path
 
 import pytest
 import yaml
-from living_province import AS_OF, CALLERS, HALF_A_YEAR_BEFORE, HOSYNC, PATIENCE_S, ROOT, SEED, SIZE, Province
+from living_province import AS_OF, CALLERS, HALF_A_YEAR_BEFORE, HOSYNC, PATIENCE_S, ROOT, SEED, SIZE, TARGETS, Province
 
 from connectors.catalog import FOLDER
 
 
 @pytest.fixture(scope="module")
-def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped catalog, impatient: a dead worker's lease is soon over, and nothing is too fresh to be compared."""
+def catalog_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped catalog, impatient: a dead worker's lease is soon over, and nothing is too fresh to be compared.
+
+    A module may say its SOURCES, where others would add nothing to what it shows.
+    """
     folder = tmp_path_factory.mktemp("catalog")
     for file in FOLDER.glob("*.yaml"):
         entry = yaml.safe_load(file.read_text())
+        if entry["kind"] == "source" and entry["system"] not in getattr(request.module, "SOURCES", [entry["system"]]):
+            continue
         if entry["kind"] == "target":
             entry["timeouts"] = {"connect_s": 2, "read_s": 2, "total_s": 2.5}
             entry["lease_s"] = 3
@@ -32,6 +37,8 @@ def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             # The province's clock is behind the one that cursors follow, and moves on in days.
             entry["pull"] |= {"overlap": "60d", "start": HALF_A_YEAR_BEFORE}
+            if entry["protocol"] == "soap-jobs":
+                entry["options"]["poll"]["first"] = "0s"
         (folder / file.name).write_text(yaml.safe_dump(entry, allow_unicode=True))
     return folder
 
@@ -44,11 +51,16 @@ def province(
     data_key: bytes,
     catalog_folder: Path,
 ) -> Iterator[Province]:
-    """A sandbox with its servers up, an empty ledger, and nothing pulled yet; a module may say its PROVINCE_SIZE."""
+    """A sandbox with its servers up, an empty ledger, and nothing pulled yet.
+
+    A module may say its PROVINCE_SIZE, and its SOURCES: then the others are not there.
+    """
     home = tmp_path_factory.mktemp("sandbox")
     mark = home / "sandbox.json"
     size = getattr(request.module, "PROVINCE_SIZE", SIZE)
     arguments = ["serve", "--home", str(home), "--seed", str(SEED), "--size", str(size), "--as-of", AS_OF]
+    if sources := getattr(request.module, "SOURCES", ()):
+        arguments += ["--only", *sources, *TARGETS, "xroad"]
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -10,12 +10,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from living_province import Province
+from living_province import SOME_SIZE, SOME_SOURCES, TARGETS, Province
 
 from schemas.identifiers import dossier_short
 
-TARGETS = ("npsp", "province", "emc")
 pytestmark = pytest.mark.timeout(600)
+SOURCES, PROVINCE_SIZE = SOME_SOURCES, SOME_SIZE  # this is about the targets
 KILL_AFTER = (1, 9, 25)  # writes, counted from the start of each worker
 _SLOWED = {"mode": "slow", "times": 100_000, "seconds": 0.01}
 
@@ -28,9 +28,8 @@ def _push_through_kills(province: Province, target: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def survived(province: Province, endpoint: str) -> Province:
+def survived(province: Province) -> Province:
     """Two rounds of pulling and pushing, with a few days of life between them."""
-    assert endpoint
     for target in TARGETS:
         province.ask(target, "faults", _SLOWED)
     kills: Counter[str] = Counter()
