@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.text import Text
 
 from cli.errors import ExitCode, UserError
 from cli.messages import Texts
+from connectors.errors import CatalogError, ConnectionMissing, ConnectorError
+
+if TYPE_CHECKING:
+    from cli.output import Output
+    from connectors.catalog import Catalog
 
 
 def explained(error: Exception) -> UserError | None:
     """The error for a person; ``None`` for one that nobody expected."""
-    from connectors.errors import CatalogError, ConnectionMissing, ConnectorError
     from ledger.errors import AlreadyRunning, LedgerError, LedgerUnavailable, SchemaOutOfDate, WrongDataKey
     from mappings.errors import MappingError
     from sync.errors import SyncError
@@ -55,6 +61,15 @@ def explained(error: Exception) -> UserError | None:
         case SyncError():
             return UserError(str(error.args[0]).removesuffix(error.next_step).strip(), next_step=error.next_step)
     return None
+
+
+def show_left_out(catalog: Catalog, output: Output) -> ExitCode:
+    """Name the catalog's files that could not be taken; a command on all systems has failed when there are any."""
+    if not catalog.problems:
+        return ExitCode.OK
+    if (error := explained(CatalogError(catalog.problems))) is not None:
+        show(error, output.err, output.texts)
+    return ExitCode.FAILED
 
 
 def show(error: UserError, console: Console, texts: Texts) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import orjson
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from cli.messages import Language, Texts
 
 _WIDEST_WORD = 24
+_NARROWEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Output:
         text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
         self.out.file.write(text.decode() + "\n")
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> RenderableType:
         """A table with translated headings; numbers stand right, with thousands apart."""
         return make_table(self.texts, title, columns, rows)
 
@@ -65,29 +66,57 @@ class Ticker:
             self._status.update(f"{self._text}  {numbers}")
 
 
-def make_table(texts: Texts, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table with translated headings; numbers stand right, with thousands apart. Words are never broken apart."""
-    cells = [list(row) for row in rows]
-    table = Table(
-        title=texts(title),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for index, column in enumerate(columns):
-        heading = texts(column)
-        values = [_cell(row[index]).plain for row in cells]
-        table.add_column(
-            heading,
-            justify="right" if any(isinstance(row[index], int) for row in cells) else "left",
-            min_width=min(_longest_word([heading, *values]), _WIDEST_WORD),
-            overflow="fold",
+def make_table(texts: Texts, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> RenderableType:
+    """A table with translated headings; numbers stand right, with thousands apart.
+
+    Words are broken apart only where the terminal leaves no other way, and numbers never: nothing is cut off.
+    """
+    return _Fitting(texts(title), [texts(column) for column in columns], [list(row) for row in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = Table(
+            title=self.title,
+            title_justify="left",
+            title_style="bold",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
         )
-    for row in cells:
-        table.add_row(*(_cell(value) for value in row))
-    return table
+        columns = range(len(self.headings))
+        values = [[_cell(row[index]).plain for row in self.rows] for index in columns]
+        is_number = [any(isinstance(row[index], int) for row in self.rows) for index in columns]
+        widths = _widths(self.headings, values, is_number, options.max_width - 2 * len(columns))
+        for heading, numeric, width in zip(self.headings, is_number, widths, strict=True):
+            table.add_column(heading, justify="right" if numeric else "left", width=width, overflow="fold")
+        for row in self.rows:
+            table.add_row(*(_cell(value) for value in row))
+        yield table
+
+
+def _widths(
+    headings: Sequence[str], values: Sequence[Sequence[str]], is_number: Sequence[bool], room: int
+) -> list[int]:
+    """The width of each column: as wide as its texts, then down to whole words, then to parts of words, first where
+    there are no numbers."""
+    columns = list(zip(headings, values, is_number, strict=True))
+    widths = [max(map(len, [heading, *texts])) for heading, texts, _ in columns]
+    words = [min(_longest_word([heading, *texts]), _WIDEST_WORD) for heading, texts, _ in columns]
+    parts = [word if numeric else _NARROWEST for word, numeric in zip(words, is_number, strict=True)]
+    numbers = [_longest_word(texts) if numeric else _NARROWEST for _, texts, numeric in columns]
+    for least in (words, parts, numbers):
+        while sum(widths) > room:
+            spare = [width if width > floor else 0 for width, floor in zip(widths, least, strict=True)]
+            if not max(spare):
+                break
+            widths[spare.index(max(spare))] -= 1
+    return widths
 
 
 def _longest_word(texts: Iterable[str]) -> int:

@@ -1,7 +1,9 @@
 """The catalog of systems: one YAML file per system, read and checked as a whole.
 
-``load_catalog()`` gives a ``Catalog``; when anything is wrong it raises one ``CatalogError`` that lists every mistake
-with file, line, key, what is allowed and how to put it right. What the keys mean: ``catalog_models.py``.
+``load_catalog()`` gives a ``Catalog``. A file with a mistake is left out, so that one system's file never stops the
+others: whoever asks for that system gets a ``CatalogError`` that lists every mistake with line, key, what is allowed
+and how to put it right, and whoever works on all of them looks at ``problems`` too. What the keys mean:
+``catalog_models.py``.
 
 DAG files load the catalog at every parse, so this stays cheap: libyaml, pydantic, and no transport is imported.
 """
@@ -42,11 +44,12 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All systems, in the order of their names."""
+    """All systems, in the order of their names. ``problems``: the mistakes of the files that could not be taken."""
 
     sources: tuple[SourceEntry, ...]
     targets: tuple[TargetEntry, ...]
     folder: Path
+    problems: tuple[CatalogProblem, ...] = ()
     _by_name: Mapping[str, SourceEntry | TargetEntry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,15 +79,26 @@ class Catalog:
             return found
         raise self._unknown(name, "target", [entry.system for entry in self.targets])
 
+    def whole(self) -> "Catalog":
+        """This catalog; raises ``CatalogError`` when a file of it could not be taken."""
+        if self.problems:
+            raise CatalogError(self.problems)
+        return self
+
     def _unknown(self, name: str, what: str, known: list[str]) -> CatalogError:
+        if mistakes := tuple(problem for problem in self.problems if Path(problem.file).stem == name):
+            return CatalogError(mistakes)
         fix = f"{nearest(name, known)}Known: {', '.join(known) or 'none'}"
         return CatalogError((CatalogProblem(str(self.folder), 0, what, f"there is no {what} '{name}'", fix),))
 
 
 def load_catalog(folder: Path | str | None = None) -> Catalog:
-    """Read every ``*.yaml`` of ``folder`` (default: HOSYNC_CATALOG, else ``connectors/catalog``)."""
-    place = Path(folder or os.environ.get("HOSYNC_CATALOG") or FOLDER)
-    files = sorted(place.glob("*.yaml"))
+    """Read every ``*.yaml`` of ``folder`` (default: HOSYNC_CATALOG, else ``connectors/catalog``).
+
+    Raises ``CatalogError`` when not a single file can be taken.
+    """
+    place = _place(folder)
+    files = catalog_files(place)
     if not files:
         fix = "Point HOSYNC_CATALOG at a folder of catalog files"
         raise CatalogError((CatalogProblem(str(place), 0, "folder", "holds no *.yaml file", fix),))
@@ -97,13 +111,23 @@ def load_catalog(folder: Path | str | None = None) -> Catalog:
             problems += error.problems
             continue
         entries[entry.system] = entry
-    if problems:
+    if not entries:
         raise CatalogError(tuple(problems))
     return Catalog(
         sources=tuple(entry for entry in entries.values() if isinstance(entry, SourceEntry)),
         targets=tuple(entry for entry in entries.values() if isinstance(entry, TargetEntry)),
         folder=place,
+        problems=tuple(problems),
     )
+
+
+def catalog_files(folder: Path | str | None = None) -> list[Path]:
+    """The files that ``load_catalog`` reads, in the order of their names."""
+    return sorted(_place(folder).glob("*.yaml"))
+
+
+def _place(folder: Path | str | None) -> Path:
+    return Path(folder or os.environ.get("HOSYNC_CATALOG") or FOLDER)
 
 
 def load_entry(path: Path) -> SourceEntry | TargetEntry:

@@ -79,7 +79,7 @@ def _mapping() -> str:
 
 
 def _systems() -> str:
-    catalog = load_catalog(Path(__file__).parent.parent / "connectors" / "catalog")
+    catalog = load_catalog(Path(__file__).parent.parent / "connectors" / "catalog").whole()
     known = {True: "template", False: "public sources"}
     rows = [
         f"| `{entry.system}` | {entry.title.vi} / {entry.title.en} | {entry.owner.vi} | `{entry.protocol}` | "

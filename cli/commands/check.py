@@ -11,6 +11,7 @@ from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.errors import ExitCode
+from cli.explain import show_left_out
 from cli.output import Output
 from connectors.catalog import load_catalog
 from connectors.catalog_models import SourceEntry
@@ -25,13 +26,13 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 def run(output: Output, system: str | None) -> ExitCode:
     """Check one system, or all. A database is used when there is one, to know of dossiers to ask about."""
     with output.working(output.texts("Check")), ExitStack() as stack:
-        at = now()
+        at, catalog = now(), load_catalog()
         try:
             context = stack.enter_context(Context.from_env())
         except LedgerError:  # then no single dossiers are known to ask about, and all the rest can be checked
-            found = check(load_catalog(), system, now=at)
+            found = check(catalog, system, now=at)
         else:
-            found = check(context.catalog, system, now=at, open_codes=partial(_known, context, now=at))
+            found = check(catalog, system, now=at, open_codes=partial(_known, context, now=at))
     passed = all(each.passed for each in found)
     if output.as_json:
         output.json({"passed": passed, "systems": [each.model_dump(mode="json") for each in found]})
@@ -48,7 +49,8 @@ def run(output: Output, system: str | None) -> ExitCode:
             for index, result in enumerate(each.results)
         ]
         output.out.print(output.table("Check", ("System", "Check", "State", "Result", "What to do"), rows))
-    return ExitCode.OK if passed else ExitCode.FAILED
+    left_out = ExitCode.OK if system else show_left_out(catalog, output)
+    return left_out if passed else ExitCode.FAILED
 
 
 def _known(context: Context, entry: SourceEntry, *, now: datetime) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from cli.errors import ExitCode
+from cli.explain import show_left_out
 from cli.messages import Texts
 from cli.output import Output
 from connectors.catalog import load_catalog
@@ -27,22 +28,24 @@ _STYLES = {
 
 def run(output: Output) -> ExitCode:
     """Show every system: how it is read, how it is doing, its last success. Without a ledger, the catalog alone."""
+    catalog = load_catalog()
     try:
         with Context.from_env() as context:
-            found = systems(context.catalog, context, now())
+            found = systems(catalog, context, now())
     except LedgerError as error:
         output.err.print(Text(str(error), style="yellow"), soft_wrap=True)
-        found = systems(load_catalog(), None, now())
+        found = systems(catalog, None, now())
+    left_out = show_left_out(catalog, output)
     if output.as_json:
         output.json([line.model_dump(mode="json") for line in found])
-        return ExitCode.OK
+        return left_out
     wide = output.out.width >= _WIDE
     for kind, title, waiting in (("source", "Sources", "Quarantined"), ("target", "Targets", "Waiting")):
         more = ("Title", "Protocol", "Schedule") if wide else ()
         headings = ("System", *more, "How", "State", "Last success", "Dossiers", waiting)
         rows = [_row(output.texts, line, wide=wide) for line in found if line.kind == kind]
         output.out.print(output.table(title, headings, rows))
-    return ExitCode.FAILED if any(line.health is Health.FAILED for line in found) else ExitCode.OK
+    return ExitCode.FAILED if any(line.health is Health.FAILED for line in found) else left_out
 
 
 def _row(texts: Texts, line: SystemLine, *, wide: bool) -> tuple[object, ...]:

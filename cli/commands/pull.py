@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cli.errors import ExitCode, UserError
-from cli.explain import explained, show
+from cli.explain import explained, show, show_left_out
 from cli.output import Output
 from sync.context import Context, now
 from sync.pull import plan, pull
@@ -37,8 +37,9 @@ def run(
                 if (known := explained(error)) is None:
                     raise
                 failures.append((name, known))
+        left_out = ExitCode.OK if systems else show_left_out(context.catalog, output)
     _print(output, reports, failures)
-    return ExitCode.FAILED if failures else ExitCode.OK
+    return ExitCode.FAILED if failures else left_out
 
 
 def _pull(

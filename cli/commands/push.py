@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cli.errors import ExitCode
+from cli.explain import show_left_out
 from cli.output import Output
 from sync.context import Context
 from sync.deliver import DeliverReport, deliver
@@ -41,6 +42,7 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None) -> ExitCod
                         on_batch=lambda counts, show=ticker.show: show(dict(counts)),  # type: ignore[misc]
                     )
                 )
+        left_out = ExitCode.OK if targets else show_left_out(context.catalog, output)
     if output.as_json:
         output.json({"deliveries": [report.model_dump(mode="json") for report in reports]})
     else:
@@ -49,4 +51,4 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None) -> ExitCod
     unfinished = any(report.rejected + report.given_up for report in reports) or (
         limit is None and any(report.remaining for report in reports)
     )
-    return ExitCode.FAILED if unfinished else ExitCode.OK
+    return ExitCode.FAILED if unfinished else left_out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cli.errors import ExitCode
+from cli.explain import show_left_out
 from cli.output import Output
 from cli.words import breaks_in_words
 from sync.context import Context, now
@@ -21,6 +22,7 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None, heal: bool
         for name in names:
             with output.working(output.texts("Comparing with {target}", target=name)):
                 reports.append(reconcile(context, name, as_of=now(), limit=limit, heal=heal))
+        left_out = ExitCode.OK if targets else show_left_out(context.catalog, output)
     if output.as_json:
         output.json({"reconciliations": [report.model_dump(mode="json") for report in reports]})
     else:
@@ -35,4 +37,4 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None, heal: bool
             for r in reports
         ]  # fmt: skip
         output.out.print(output.table("Reconciliation", columns, rows))
-    return ExitCode.FAILED if any(report.open_breaks for report in reports) else ExitCode.OK
+    return ExitCode.FAILED if any(report.open_breaks for report in reports) else left_out

@@ -7,6 +7,7 @@ from datetime import datetime
 from rich.text import Text
 
 from cli.errors import ExitCode
+from cli.explain import show_left_out
 from cli.messages import Texts
 from cli.output import Output
 from cli.words import breaks_in_words
@@ -21,6 +22,7 @@ def run(output: Output) -> ExitCode:
     """Show one snapshot. Fails when something needs a look: a failed run, open breaks, refused dossiers."""
     with Context.from_env() as context:
         found = status(context, now())
+        left_out = show_left_out(context.catalog, output)
     if output.as_json:
         output.json(found.model_dump(mode="json"))
     else:
@@ -28,7 +30,7 @@ def run(output: Output) -> ExitCode:
     return (
         ExitCode.FAILED
         if any(map(_is_troubled_source, found.sources)) or any(map(_is_troubled_target, found.targets))
-        else ExitCode.OK
+        else left_out
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from cli.up.airflow_api import AirflowApi
 from cli.up.errors import Interrupted, OutOfTime, UpError
 from cli.up.home import Home
 from cli.up.machine import Machine, Options, Running
+from cli.up.pools import Pools
 from cli.up.screen import Screen, Stage
 from cli.up.signals import StopSignals
 from cli.up.watch import Watch
@@ -34,7 +36,7 @@ _INTERRUPTED = 130
 
 def run(output: Output, options: Options) -> int:
     """Carry out `hosync up`; returns the exit code. Raises ``UserError`` for what a person must act on."""
-    load_catalog()  # one that is wrong is told before anything starts
+    load_catalog().whole()  # one that is wrong is told before anything starts
     home = Home.at(options.home)
     signals = StopSignals()
     screen = Screen(output.out, output.texts)
@@ -62,18 +64,19 @@ class _Session:
         self._screen = screen
         self._machine = machine
         self._running = running
+        self._api = AirflowApi(running.airflow.url, user="admin", password=running.secrets["HOSYNC_ADMIN_PASSWORD"])
+        self._pools = Pools(self._api)
         self._begun = time.monotonic()
         os.environ.update(running.environment)  # sync and ledger read where they work from here
 
     def follow(self) -> bool:
         """Trigger the pulls and watch until all is done. Returns whether all is as it should be."""
         texts = self._output.texts
-        running = self._running
-        api = AirflowApi(running.airflow.url, user="admin", password=running.secrets["HOSYNC_ADMIN_PASSWORD"])
+        running, api = self._running, self._api
         api.sign_in()
         with Watch.opened(api) as watch, self._screen.live():
             self._await_dags(api, watch.dag_ids)
-            api.ensure_pools({entry.pool: entry.slots for entry in load_catalog()})
+            self._pools.keep_up()
             began_at = datetime.now(UTC)
             self._screen.note(texts("Everything is ready after {seconds:.0f} s.", seconds=self._machine.age_s))
             self._screen.fold()
@@ -100,6 +103,8 @@ class _Session:
         self._output.out.print(self._output.texts("Running. Ctrl-C stops everything."), style="bold")
         while True:
             self._machine.require_alive()
+            with suppress(UpError):  # it does not answer at the moment: then again
+                self._pools.keep_up()
             time.sleep(0.5)
 
     def _await_dags(self, api: AirflowApi, wanted: Sequence[str]) -> None:
@@ -162,6 +167,7 @@ class _Session:
         quiet_since, patience_s = time.monotonic(), _QUIET_S
         before: list[str] = []
         while True:
+            self._pools.keep_up()
             picture = self._show(watch)
             left = course.missing(picture)
             if not left:

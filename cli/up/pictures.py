@@ -77,7 +77,7 @@ def where_to_look(texts: Texts, running: Running) -> RenderableType:
     return table
 
 
-def _pulls(texts: Texts, picture: Picture, rates: Mapping[str, float]) -> Table:
+def _pulls(texts: Texts, picture: Picture, rates: Mapping[str, float]) -> RenderableType:
     rows = []
     for pull in picture.pulls:
         state = Text(texts(pull.run.state.value), style=_RUN_STYLES.get(pull.run.state, "dim"))
@@ -87,7 +87,7 @@ def _pulls(texts: Texts, picture: Picture, rates: Mapping[str, float]) -> Table:
     return make_table(texts, "Pulls", headings, rows)
 
 
-def _targets(texts: Texts, picture: Picture) -> Table:
+def _targets(texts: Texts, picture: Picture) -> RenderableType:
     rows = []
     for target in picture.targets:
         words = _compared_in_words(texts, target, picture)

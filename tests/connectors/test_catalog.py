@@ -131,6 +131,17 @@ def test_mistakes_in_several_files_come_together(write, tmp_path):
     assert {Path(problem.file).name for problem in caught.value.problems} == {"gplx.yaml", "npsp.yaml"}
 
 
+def test_a_file_with_a_mistake_stops_its_own_system_and_no_other(write, tmp_path):
+    write(GPLX)
+    write("kind: target", "npsp.yaml")
+    catalog = load_catalog(tmp_path)
+    assert [entry.system for entry in catalog] == ["gplx"]
+    with pytest.raises(CatalogError, match=r"npsp\.yaml:1: "):
+        catalog.target("npsp")
+    with pytest.raises(CatalogError, match=r"npsp\.yaml:1: "):
+        catalog.whole()
+
+
 def test_an_empty_folder_is_not_an_empty_catalog(tmp_path):
     with pytest.raises(CatalogError, match="HOSYNC_CATALOG"):
         load_catalog(tmp_path)

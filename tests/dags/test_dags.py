@@ -216,11 +216,16 @@ def test_a_system_without_a_schedule_runs_only_by_hand(inspector: Any, tmp_path:
     assert dags[f"push_{catalog.targets[0].system}"]["run_types"] == ["manual"]
 
 
-def test_a_mistake_in_the_catalog_is_shown_with_file_and_line(inspector: Any, tmp_path: Path, catalog: Catalog) -> None:
-    name = catalog.sources[0].system
-    text = (catalog.folder / f"{name}.yaml").read_text(encoding="utf-8")
-    (tmp_path / f"{name}.yaml").write_text(text.replace("precedence:", "precedense:"))
-    errors = inspector(HOSYNC_CATALOG=str(tmp_path))["import_errors"]
-    assert set(errors) == {"pull.py", "push.py", "reconcile.py"}  # not upkeep.py, which needs no catalog
-    for shown in errors.values():
-        assert re.search(rf"{name}\.yaml:\d+: precedense: unknown key", shown)
+def test_a_mistake_in_a_catalog_file_is_shown_with_its_line_and_stops_that_system_alone(
+    inspector: Any, tmp_path: Path, catalog: Catalog
+) -> None:
+    wrong, right = catalog.sources[:2]
+    for entry in (wrong, right):
+        text = (catalog.folder / f"{entry.system}.yaml").read_text(encoding="utf-8")
+        (tmp_path / f"{entry.system}.yaml").write_text(
+            text.replace("precedence:", "precedense:") if entry is wrong else text
+        )
+    seen = inspector(HOSYNC_CATALOG=str(tmp_path))
+    assert set(seen["import_errors"]) == {"catalog.py"}
+    assert re.search(rf"{wrong.system}\.yaml:\d+: precedense: unknown key", seen["import_errors"]["catalog.py"])
+    assert {dag_id for dag_id in seen["dags"] if dag_id.startswith("pull_")} == {f"pull_{right.system}"}
