@@ -140,6 +140,15 @@ _VI = {
     "Newly understood": "Sẽ hiểu được",
     "Still set aside": "Vẫn cách ly",
     "A newer reading counts": "Đã có bản mới hơn",
+    "An end state stays until the mapping's `version` is greater than the one it was read with: count it up.": (
+        "Trạng thái kết thúc được giữ nguyên cho tới khi `version` của tệp ánh xạ lớn hơn lúc đọc: hãy tăng số đó lên."
+    ),
+    "To have what is stored read so: `hosync pull {system} --full`.": (
+        "Để những gì đã lưu được đọc lại như vậy: `hosync pull {system} --full`."
+    ),
+    "What was set aside comes in with `hosync redrive {system}`.": (
+        "Những gì đang cách ly sẽ được đưa vào bằng `hosync redrive {system}`."
+    ),
     "Field": "Trường",
     "Fields": "Các trường",
     "Rule": "Quy tắc",

@@ -24,7 +24,8 @@ _HELD = text("""
            coalesce(guest.dated, home_dated) AS told_dated,
            coalesce(guest.content_hash, dossier.content_hash) AS told_hash,
            coalesce(guest.source_at, dossier.source_at) AS told_source_at,
-           coalesce(guest.observed_at, dossier.observed_at) AS told_observed_at
+           coalesce(guest.observed_at, dossier.observed_at) AS told_observed_at,
+           coalesce(guest.mapping_no, home_mapping_no) AS told_mapping_no
     FROM dossier
     LEFT JOIN dossier_reading guest ON guest.dossier_id = dossier.id AND guest.system = :system
     WHERE dossier.id = ANY(:ids) AND (home_system = :system OR guest.system IS NOT NULL)
@@ -91,7 +92,13 @@ def _holding(row: Mapping[str, Any], sealer: Sealer) -> Holding:
         state=row["told_state"],
         state_at=row["told_at"] if row["told_dated"] else None,
         content_hash=row["told_hash"],
-        order=order_of(row["told_source_at"], row["told_state"], row["told_observed_at"], row["told_hash"]),
+        order=order_of(
+            row["told_source_at"],
+            row["told_mapping_no"],
+            row["told_state"],
+            row["told_observed_at"],
+            row["told_hash"],
+        ),
         last_step_at=row["last_step_at"],
         record=record | opened(row, sealer),
     )

@@ -140,7 +140,10 @@ class _Prepared(NamedTuple):
 
 def _prepare(sealer: Sealer, page: PageIntake) -> _Prepared:
     return _Prepared(
-        readings=[read(dossier, position, page.fetched_at, sealer) for position, dossier in enumerate(page.dossiers)],
+        readings=[
+            read(dossier, position, page.fetched_at, sealer, mapping_version=page.mapping_version)
+            for position, dossier in enumerate(page.dossiers)
+        ],
         problems=[broken(problem, sealer) for problem in page.problems],
         raw_digest=sealer.digest(page.raw),
         archived=pack(page.raw, sealer),

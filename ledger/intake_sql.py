@@ -83,7 +83,7 @@ OPEN_CODES = """
 
 _KNOWN = """
     SELECT id, code, home_system, home_precedence, source_id, content_hash, source_at, observed_at,
-           home_state, home_event_at, home_dated, state, last_step, last_step_at, illegal_jumps
+           home_state, home_event_at, home_dated, home_mapping_no, state, last_step, last_step_at, illegal_jumps
     FROM dossier
 """
 KNOWN_BY_CODE = f"{_KNOWN} WHERE code = ANY(%s)"
@@ -91,7 +91,8 @@ KNOWN_BY_ID = f"{_KNOWN} WHERE id = ANY(%s)"
 # In id order, so that two pages that share dossiers wait for each other instead of deadlocking.
 LOCK_KNOWN = f"{_KNOWN} WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 GUEST_READINGS = """
-    SELECT dossier_id, system, precedence, source_id, content_hash, source_at, observed_at, state, event_at, dated
+    SELECT dossier_id, system, precedence, source_id, content_hash, source_at, observed_at, state, event_at, dated,
+           mapping_no
     FROM dossier_reading
     WHERE dossier_id = ANY(%s)
 """
@@ -129,19 +130,20 @@ APPLY_STATE = f"""
 """
 ADVANCE_HOME = """
     UPDATE dossier
-    SET source_at = advanced.source_at, observed_at = advanced.observed_at
-    FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS advanced (id, source_at, observed_at)
+    SET source_at = advanced.source_at, observed_at = advanced.observed_at, home_mapping_no = advanced.mapping_no
+    FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::int[])
+         AS advanced (id, source_at, observed_at, mapping_no)
     WHERE dossier.id = advanced.id
 """
 KEEP_GUEST_READINGS = """
     INSERT INTO dossier_reading (dossier_id, system, precedence, source_id, content_hash, source_at, observed_at,
-                                 state, event_at, dated)
+                                 state, event_at, dated, mapping_no)
     SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::bytea[], %s::timestamptz[],
-                         %s::timestamptz[], %s::smallint[], %s::timestamptz[], %s::boolean[])
+                         %s::timestamptz[], %s::smallint[], %s::timestamptz[], %s::boolean[], %s::int[])
     ON CONFLICT (dossier_id, system) DO UPDATE
     SET precedence = excluded.precedence, source_id = excluded.source_id, content_hash = excluded.content_hash,
         source_at = excluded.source_at, observed_at = excluded.observed_at, state = excluded.state,
-        event_at = excluded.event_at, dated = excluded.dated
+        event_at = excluded.event_at, dated = excluded.dated, mapping_no = excluded.mapping_no
 """
 FORGET_GUEST_READINGS = "DELETE FROM dossier_reading WHERE dossier_id = ANY(%s) AND system = %s"
 ADD_ALIASES = """

@@ -50,11 +50,12 @@ class SystemReading(NamedTuple):
     state: int
     event_at: datetime
     dated: bool
+    mapping_no: int
 
     @property
     def order(self) -> Order:
         """The age among this system's readings."""
-        return order_of(self.source_at, self.state, self.observed_at, self.content_hash)
+        return order_of(self.source_at, self.mapping_no, self.state, self.observed_at, self.content_hash)
 
 
 class Known(NamedTuple):
@@ -172,21 +173,24 @@ def _as_kept(in_order: Sequence[Reading], base: SystemReading | None, system: st
         state=newest.state,
         event_at=event_at,
         dated=newest.dated,
+        mapping_no=newest.mapping_no,
     )
 
 
 def _nothing_new(
     known: Known, base: SystemReading, newest: Reading, older: Sequence[Reading], mine: SystemReading
 ) -> Judgement:
-    # The source time still moves on: else an older, different reading could win against it later.
-    advanced = base._replace(source_at=mine.source_at, observed_at=max(base.observed_at, mine.observed_at))
+    # Source time and mapping still move on: else an older, different reading could win against it later.
+    advanced = base._replace(
+        source_at=mine.source_at, mapping_no=mine.mapping_no, observed_at=max(base.observed_at, mine.observed_at)
+    )
     return Judgement(
         known=known,
         newest=newest,
         verdict=Verdict.UNCHANGED,
         older=_verdicts(older, newest, base),
         mine=advanced,
-        keep=mine.source_at > base.source_at,
+        keep=(mine.source_at, mine.mapping_no) > (base.source_at, base.mapping_no),
         is_home=known.home.system == mine.system,
         former_home=None,
         after=None,

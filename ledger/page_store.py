@@ -172,7 +172,7 @@ def _write_changed(cursor: Cursor, held: Sequence[Judgement], sealer: Sealer) ->
 
 def _write_readings(cursor: Cursor, held: Sequence[Judgement], system: str) -> None:
     advanced = [
-        (_id(each), each.mine.source_at, each.mine.observed_at)
+        (_id(each), each.mine.source_at, each.mine.observed_at, each.mine.mapping_no)
         for each in held
         if each.keep and each.is_home and each.after is None
     ]

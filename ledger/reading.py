@@ -3,9 +3,10 @@
 **Which time orders readings of one system.** ``changed_at``, the source's own last-modified time, because it moves with
 every edit. A source without it is ordered by ``state_at``, which moves with every state, and one that gives neither by
 the time the page was fetched. Readings with the same source time (sources with whole seconds, edits that keep
-``state_at``) are ordered by: an end state before any other (nothing leaves an end state without a newer source time),
-then the time the page was fetched, then the content hash. The last only makes the order total, so that any
-permutation of the same pages ends the same way.
+``state_at``) are ordered by: the number of the mapping (whoever corrects a mapping counts it up, and what it makes of
+the same record then counts), an end state before any other (nothing leaves one without a newer source time), the time
+the page was fetched, the content hash. The last only makes the order total, so that any permutation of the same
+pages ends the same way.
 
 **Which time orders states of several systems.** The time the state was entered: ``state_at``, else the source time
 at which that system first showed this state. The latter is as good as the order in which a system's pages come: an
@@ -23,8 +24,8 @@ from ledger.sealing import Sealer
 from schemas.dossier import Dossier, Progress
 from schemas.states import TERMINAL
 
-# (source time, is an end state, observed time, content hash)
-Order = tuple[datetime, bool, datetime, bytes]
+# (source time, number of the mapping, is an end state, observed time, content hash)
+Order = tuple[datetime, int, bool, datetime, bytes]
 
 TERMINAL_CODES = frozenset(int(state) for state in TERMINAL)
 """The end states as the numbers that readings carry."""
@@ -41,6 +42,7 @@ class Reading(NamedTuple):
     state: int
     event_at: datetime
     dated: bool
+    mapping_no: int
 
     @property
     def national_code(self) -> str | None:
@@ -50,12 +52,18 @@ class Reading(NamedTuple):
     @property
     def order(self) -> Order:
         """The age of this reading among all readings of its system: greater is newer."""
-        return order_of(self.source_at, self.state, self.observed_at, self.content_hash)
+        return order_of(self.source_at, self.mapping_no, self.state, self.observed_at, self.content_hash)
 
 
-def order_of(source_at: datetime, state: int, observed_at: datetime, content_hash: bytes) -> Order:
+def order_of(source_at: datetime, mapping_no: int, state: int, observed_at: datetime, content_hash: bytes) -> Order:
     """See the module's text for the order and its reasons."""
-    return source_at, state in TERMINAL_CODES, observed_at, content_hash
+    return source_at, mapping_no, state in TERMINAL_CODES, observed_at, content_hash
+
+
+def mapping_number(version: str) -> int:
+    """The number that a person counts up, at the beginning of a mapping's version (``3-91fa…``); 0 without one."""
+    number = version.partition("-")[0]
+    return int(number) if number.isdigit() else 0
 
 
 def event_rank(event_at: datetime, state: int, precedence: int) -> tuple[datetime, bool, int]:
@@ -63,7 +71,9 @@ def event_rank(event_at: datetime, state: int, precedence: int) -> tuple[datetim
     return event_at, state in TERMINAL_CODES, precedence
 
 
-def read(dossier: Dossier | Progress, position: int, fetched_at: datetime, sealer: Sealer) -> Reading:
+def read(
+    dossier: Dossier | Progress, position: int, fetched_at: datetime, sealer: Sealer, *, mapping_version: str
+) -> Reading:
     """Reduce one record. The hash leaves out ``changed_at``: a touched but equal record is no change."""
     source_at = dossier.changed_at or dossier.state_at or fetched_at
     return Reading(
@@ -75,6 +85,7 @@ def read(dossier: Dossier | Progress, position: int, fetched_at: datetime, seale
         state=int(dossier.state),
         event_at=dossier.state_at or source_at,
         dated=bool(dossier.state_at or dossier.changed_at),
+        mapping_no=mapping_number(mapping_version),
     )
 
 

@@ -21,6 +21,7 @@ HOME_COLUMNS = (
     "home_state",
     "home_event_at",
     "home_dated",
+    "home_mapping_no",
     "national_code",
     "procedure_code",
     "procedure_stem",

@@ -191,6 +191,7 @@ dossier = Table(
     Column("home_state", SmallInteger, nullable=False),
     _time("home_event_at", optional=False),
     Column("home_dated", Boolean, nullable=False),
+    Column("home_mapping_no", Integer, nullable=False),
     # What that reading says.
     _text("source_id"),
     _text("national_code", optional=True),
@@ -241,6 +242,7 @@ dossier_reading = Table(
     Column("state", SmallInteger, nullable=False),
     _time("event_at", optional=False),
     Column("dated", Boolean, nullable=False),
+    Column("mapping_no", Integer, nullable=False),
     PrimaryKeyConstraint("dossier_id", "system"),
     Index("dossier_reading_by_system", "system", "source_id"),
     comment="The last reading of each system that knows the dossier and is not its home.",

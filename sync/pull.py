@@ -103,7 +103,8 @@ def plan(
     """Cut the asked-for reach into pieces that can run side by side, oldest first.
 
     Without arguments one piece: what is new since the cursor. ``full`` or ``start``/``end`` give one piece per
-    calendar month, which do not move the cursor; but a system that only tells what is now is read as always.
+    calendar month, which do not move the cursor, and a single one where a listing can be given no end, since each would
+    hold everything after it. A system that only tells what is now is read as always.
     """
     entry = context.catalog.source(system)
     if (start is None and end is None and not full) or _tells_only_now(entry):
@@ -116,12 +117,21 @@ def plan(
             next_step="Give --from an earlier moment than --to.",
         )
     reach = Reach.RANGE if start or end else Reach.FULL
-    return [PullPlan(system=system, reach=reach, start=first, end=last) for first, last in _months(begin, finish)]
+    months = _months(begin, finish) if _can_be_given_an_end(entry) else [(begin, finish)]
+    return [PullPlan(system=system, reach=reach, start=first, end=last) for first, last in months]
 
 
 def _tells_only_now(entry: SourceEntry) -> bool:
     # Files keep their days, whatever is in them.
     return entry.pull.style in _OF_NOW and entry.protocol is not SourceProtocol.FILES
+
+
+def _can_be_given_an_end(entry: SourceEntry) -> bool:
+    """Whether the listing of changes is asked up to a moment, or stops there by itself, being sorted."""
+    if entry.pull.style is not PullStyle.CHANGED_SINCE:
+        return True
+    written = entry.options.model_dump_json()
+    return "{until" in written or '"oldest_first":true' in written
 
 
 def _months(begin: datetime, finish: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -97,6 +97,15 @@ def _tables(output: Output, found: WhatIf) -> None:
     if any(one.dossiers or one.refused for one in found.targets):
         sent = [(one.target, one.dossiers, one.refused) for one in found.targets]
         output.out.print(output.table("Sent again", ("Target", "Dossiers", "Could not be sent any more"), sent))
+    if found.keeps_an_end:
+        text = "An end state stays until the mapping's `version` is greater than the one it was read with: count it up."
+        output.out.print(texts(text), style="yellow", soft_wrap=True)
+    if found.changed or found.stands:
+        text = "To have what is stored read so: `hosync pull {system} --full`."
+        output.out.print(texts(text, system=found.system), soft_wrap=True)
+    if found.newly_understood:
+        text = "What was set aside comes in with `hosync redrive {system}`."
+        output.out.print(texts(text, system=found.system), soft_wrap=True)
 
 
 def _change(one: FieldChange) -> tuple[object, ...]:

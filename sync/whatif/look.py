@@ -172,6 +172,7 @@ class _Tally:
         for one in compared:
             self.counts["records"] += 1
             self.counts[one.verdict] += 1
+            self.counts["stands"] += one.stands
             for name, (before, after) in one.differs.items():
                 self._difference(name, one.code, before, after)
             if one.verdict is Verdict.NEWLY_SET_ASIDE and one.problem is not None:
@@ -231,4 +232,4 @@ class _Tally:
         return len(self._dossiers) > before
 
 
-_COUNTED = ("pages", "unreadable", "current", "repeated", "records", "new_steps")
+_COUNTED = ("pages", "unreadable", "current", "repeated", "records", "new_steps", "stands")

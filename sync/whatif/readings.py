@@ -51,7 +51,10 @@ MOVING = frozenset({Verdict.CHANGED, Verdict.NEWLY_UNDERSTOOD})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One record. ``before`` is ``None`` where it was not understood, and where the ledger stands for it."""
+    """One record. ``before`` is ``None`` where it was not understood, and where the ledger stands for it.
+
+    ``stands``: passed over for no other reason than that an end state is held, read with a mapping of the same number.
+    """
 
     verdict: Verdict
     key: str | None
@@ -60,6 +63,7 @@ class Compared:
     held: Holding | None = field(default=None, repr=False)
     differs: Differences = field(default_factory=dict, repr=False)
     problem: MappingProblem | None = None
+    stands: bool = False
 
     @property
     def code(self) -> str | None:
@@ -133,11 +137,13 @@ def with_the_ledger(context: Context, system: str, current: mappings.Mapping) ->
                 return Compared(verdict=Verdict.NEWLY_UNDERSTOOD, key=key, after=told, held=held)
             if held is None:
                 return Compared(verdict=Verdict.PASSED_OVER, key=key, after=told)
-            said = reading.read(told, 0, fetched_at, context.sealer)
+            said = reading.read(told, 0, fetched_at, context.sealer, mapping_version=current.version)
             if said.content_hash == held.content_hash:
                 return Compared(verdict=Verdict.SAME, key=key, after=told, held=held)
             if said.order[:-1] < held.order[:-1]:  # told once more it comes after an equally old one, whatever it says
-                return Compared(verdict=Verdict.PASSED_OVER, key=key, after=told, held=held)
+                # Of one moment and one mapping: only that the other is an end state speaks for it.
+                stands = said.order[:2] == held.order[:2] and said.order[2] < held.order[2]
+                return Compared(verdict=Verdict.PASSED_OVER, key=key, after=told, held=held, stands=stands)
             return Compared(verdict=Verdict.CHANGED, key=key, after=told, held=held, differs=_departures(held, told))
 
         return [one(index, native) for index, native in enumerate(records.natives)]

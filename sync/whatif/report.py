@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from ledger.reading import mapping_number
+from schemas.states import State
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -58,7 +61,8 @@ class WhatIf(_Part):
 
     ``records`` are different ones: one that came again with equal content is only counted as ``repeated``.
     ``passed_over``: compared with the ledger only, where a newer reading counts by now or nothing is held of the
-    dossier. ``current``: records of pages that the very same mapping has stored, which therefore need no look.
+    dossier; ``stands`` of them hold an end state, which only a mapping with a greater number takes back.
+    ``current``: records of pages that the very same mapping has stored, which therefore need no look.
     ``dossiers`` is how many different dossiers the records tell of; what would become of states and targets is told of
     the newest record of each. ``since``: when the oldest page looked at was fetched. ``whole``: there was no more to
     look at. ``mapping`` and ``candidate`` are versions; without a candidate the ledger is compared with.
@@ -81,6 +85,7 @@ class WhatIf(_Part):
     newly_understood: int
     still_set_aside: int
     passed_over: int
+    stands: int
     dossiers: int
     new_steps: int
     fields: tuple[FieldChange, ...]
@@ -91,7 +96,18 @@ class WhatIf(_Part):
     @property
     def needs_a_look(self) -> bool:
         """Whether records that are understood would not be any more, or could not be tried."""
-        return bool(self.newly_set_aside or self.unreadable)
+        return bool(self.newly_set_aside or self.unreadable or self.keeps_an_end)
+
+    @property
+    def keeps_an_end(self) -> bool:
+        """Whether an end state would have to be taken back, and the mapping's number does not allow it."""
+        if self.candidate is None:
+            return self.stands > 0
+        grown = mapping_number(self.candidate) > mapping_number(self.mapping)
+        return not grown and any(
+            move.before is not None and State(move.before).is_terminal and not State(move.after).is_terminal
+            for move in self.states
+        )
 
 
 Counts = Mapping[str, int]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from connectors.catalog import FOLDER
 
 _REPOSITORY = Path(__file__).parents[2]
 COMMANDS = (
@@ -111,7 +114,22 @@ def test_the_state_is_also_a_table_that_fits_80_columns(
     assert done.returncode == 0, done.stderr
     assert "gplx" in done.stdout
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
-    assert last_headings in " ".join(done.stdout.split())
+    assert all(word in done.stdout for word in last_headings.split())
+
+
+def test_a_mistake_in_one_catalog_file_is_told_and_the_other_systems_are_shown(
+    ledger_env: dict[str, str], tmp_path: Path
+) -> None:
+    for file in FOLDER.glob("*.yaml"):
+        text = file.read_text(encoding="utf-8")
+        (tmp_path / file.name).write_text(text.replace("schedule:", "shedule:") if file.stem == "igate" else text)
+    for command in ("status", "connectors"):
+        done = _hosync(command, "--lang", "en", HOSYNC_CATALOG=str(tmp_path), **ledger_env)
+        assert done.returncode == 1
+        assert "gplx" in done.stdout
+        assert re.search(r"igate\.yaml:\d+: shedule: unknown key\. Did you mean 'schedule'", done.stderr)
+    named = _hosync("pull", "igate", HOSYNC_CATALOG=str(tmp_path), **ledger_env)
+    assert (named.returncode, "igate.yaml" in named.stderr) == (2, True)
 
 
 def test_pulling_from_a_system_without_a_connection_names_it_and_what_to_set(ledger_env: dict[str, str]) -> None:

@@ -13,9 +13,11 @@ SEALER = Sealer(bytes(32))
 FETCHED = at(100)
 
 
-def reading(record: Dossier | Progress, position: int = 0, fetched_at: datetime = FETCHED) -> Reading:
+def reading(
+    record: Dossier | Progress, position: int = 0, fetched_at: datetime = FETCHED, mapping_no: int = 1
+) -> Reading:
     """A record as the first thing that is made of it."""
-    return read(record, position, fetched_at, SEALER)
+    return read(record, position, fetched_at, SEALER, mapping_version=f"{mapping_no}-0")
 
 
 class Memory:
@@ -32,9 +34,10 @@ class Memory:
         system: str = "gplx",
         precedence: int = 10,
         fetched_at: datetime = FETCHED,
+        mapping_no: int = 1,
     ) -> Judgement:
         """A page of one system that speaks of this dossier only."""
-        readings = [reading(record, number, fetched_at) for number, record in enumerate(records)]
+        readings = [reading(record, number, fetched_at, mapping_no) for number, record in enumerate(records)]
         judged = judge(self.known, readings, system, precedence)
         assert len({step.key for step in judged.steps}) == len(judged.steps)
         self._keep(judged)

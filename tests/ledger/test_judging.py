@@ -127,6 +127,34 @@ def test_a_jump_out_of_an_end_state_is_followed_and_flagged() -> None:
     assert (memory.known.state, memory.known.illegal_jumps) == (4, 1)
 
 
+def test_a_corrected_mapping_takes_back_an_end_state_that_was_a_wrong_guess() -> None:
+    memory = Memory()
+    memory.page(dossier(state=10, hours=1), mapping_no=1)
+    assert memory.page(dossier(state=4, hours=1), mapping_no=1).verdict is Verdict.STALE
+    assert memory.page(dossier(state=4, hours=1), mapping_no=2).verdict is Verdict.CHANGED
+    assert memory.known is not None
+    assert memory.known.state == 4
+    assert memory.page(dossier(state=10, hours=1), mapping_no=1).verdict is Verdict.STALE
+    assert memory.page(dossier(state=10, hours=2), mapping_no=1).verdict is Verdict.CHANGED
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([2, 4, 10]), st.integers(1, 2), st.integers(1, 3)), min_size=1, max_size=5),
+    st.data(),
+)
+def test_p2_readings_by_several_mappings_end_in_the_same_state_in_any_order(
+    told: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    ends = []
+    for order in (told, data.draw(st.permutations([*told, *told[:1]]))):
+        memory = Memory()
+        for state, hours, mapping_no in order:
+            memory.page(dossier(state=state, hours=hours), mapping_no=mapping_no)
+        assert memory.known is not None
+        ends.append((memory.known.state, memory.known.home.order))
+    assert ends[0] == ends[1]
+
+
 def test_nothing_leaves_an_end_state_without_a_newer_source_time() -> None:
     memory = Memory()
     memory.page(dossier(state=8, hours=1))

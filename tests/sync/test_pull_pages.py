@@ -1,9 +1,29 @@
-"""What a pull makes of a page before it is stored."""
+"""How a pull is cut into pieces, and what it makes of a page before it is stored."""
+
+from datetime import datetime
+from typing import cast
 
 import orjson
 import pytest
 
-from sync.pull import native_bytes
+from connectors.catalog import load_catalog
+from schemas.times import VN
+from sync.context import Context
+from sync.pull import native_bytes, plan
+
+
+class _Catalog:
+    catalog = load_catalog()
+
+
+@pytest.mark.parametrize(
+    ("system", "pieces"),
+    [("gplx", 3), ("dkkd", 3), ("qldc", 3), ("xaydung", 1), ("dienluc", 1), ("tanso", 1), ("hotich", 1)],
+)
+def test_a_range_is_cut_into_months_where_a_system_can_be_asked_for_one(system: str, pieces: int) -> None:
+    span = {"start": datetime(2026, 3, 10, tzinfo=VN), "end": datetime(2026, 5, 2, tzinfo=VN)}
+    planned = plan(cast("Context", _Catalog()), system, now=datetime(2026, 6, 1, tzinfo=VN), **span)
+    assert len(planned) == pieces
 
 
 def _nested(levels: int) -> object:

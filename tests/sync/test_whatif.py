@@ -284,6 +284,26 @@ def test_of_the_fields_that_no_target_takes_the_ledger_side_knows_too(world: Wor
     assert not any(resent(found).values())
 
 
+def test_an_end_state_that_was_a_wrong_guess_is_taken_back_by_a_mapping_with_a_greater_number(world: World) -> None:
+    world.tell(record(1, "10"), record(2, "4"))
+    world.use('"10": 10', '"10": 4')
+    found = world.whatif()
+    assert (found.passed_over, found.stands, found.changed, found.needs_a_look) == (1, 1, 0, True)
+    world.use("version: 1", "version: 2")
+    found = world.whatif()
+    assert (found.passed_over, found.changed, found.needs_a_look) == (0, 1, False)
+    world.tell(record(1, "10"), record(2, "4"), hours=1)
+    with world.context.engine.connect() as connection:
+        assert connection.execute(text("SELECT array_agg(state) FROM dossier")).scalar() == [4, 4]
+
+
+def test_a_candidate_with_the_same_number_does_not_take_an_end_state_back(world: World) -> None:
+    world.tell(record(1, "10"))
+    same_number = world.candidate('"10": 10', '"10": 4')
+    assert world.whatif(same_number).keeps_an_end
+    assert not world.whatif(world.candidate('"10": 10', '"10": 4', **{"version: 1": "version: 2"})).keeps_an_end
+
+
 def test_a_record_that_a_newer_one_has_replaced_changes_nothing(world: World) -> None:
     world.tell(record(1, "4"))
     world.tell(record(1, "9"), hours=1)
