@@ -35,7 +35,7 @@ class RunningSystem:
 
     def await_first_sync(self) -> None:
         """Wait for the word that both sides agree; whatever else happens is shown with the log's end."""
-        self.until(lambda: "agree" in self.log.read_text(errors="replace"), "the first sync", patience_s=270)
+        self.until(lambda: "agree" in self.log.read_text(errors="replace"), "the first sync", patience_s=600)
 
     def until(self, happened: Callable[[], bool], what: str, *, patience_s: float = 120) -> None:
         """Wait until something holds."""

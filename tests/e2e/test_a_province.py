@@ -15,7 +15,7 @@ from running_system import HOSYNC, ROOT, TARGETS, RunningSystem
 
 from schemas.identifiers import dossier_short
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 STRANGER = "H12.99-261101-0001"
 
