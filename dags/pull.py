@@ -1,6 +1,7 @@
 """Airflow DAGs ``pull_<system>``: what is new at each source of the catalog goes into the ledger.
 
-``plan`` cuts the work into windows, ``pull`` carries out one window, ``summary`` tells the pushes that there is news.
+``pull`` reads what is new and tells the pushes about it: one process for what runs every few minutes. What is asked for
+beyond that it cuts into windows; then ``window`` carries out one of them, and ``summary`` tells the pushes.
 """
 
 from __future__ import annotations
@@ -92,16 +93,17 @@ def build(entry: SourceEntry) -> DAG:
 
     with DAG(schedule=schedule, params=PARAMS, **dag_arguments("pull", entry, doc=DOC)) as dag:
 
-        @task(multiple_outputs=False)
-        def plan(params: dict[str, Any], dag_run: Any) -> list[dict[str, Any]]:
-            """Cut the asked-for reach into windows, oldest first."""
+        @task(outlets=[news], multiple_outputs=False, pool=entry.pool, execution_timeout=timedelta(hours=6))
+        def pull(params: dict[str, Any], dag_run: Any, ti: Any, outlet_events: Any) -> list[dict[str, Any]]:
+            """Read what was asked for; of more than one window none, but give them all back, oldest first."""
             from datetime import datetime
 
             from airflow.sdk import conf
 
             from schemas.times import with_zone
             from sync.context import Context, now
-            from sync.pull import plan as plan_windows
+            from sync.pull import plan
+            from sync.pull import pull as pull_window
 
             def moment(text: str | None) -> datetime | None:
                 return with_zone(datetime.fromisoformat(text)) if text else None
@@ -110,13 +112,18 @@ def build(entry: SourceEntry) -> DAG:
             if dag_run.run_type == "backfill":
                 span = {"start": dag_run.data_interval_start, "end": dag_run.data_interval_end}
             with Context.from_env() as context:
-                windows = plan_windows(context, system, now=now(), full=params["full"], **span)
+                windows = plan(context, system, now=now(), full=params["full"], **span)
+                if len(windows) == 1:
+                    report = pull_window(context, windows[0], started_by=f"airflow {dag_run.run_id}", now=now())
+                    announce([report.model_dump(mode="json")], ti, outlet_events)
+                    return []
             most = conf.getint("core", "max_map_length")
             if len(windows) > most:
                 raise ValueError(
                     f"{system}: {len(windows)} windows, Airflow takes {most}. Give from and to closer to each other, "
                     "or raise AIRFLOW__CORE__MAX_MAP_LENGTH."
                 )
+            outlet_events[news].extra = {"windows": len(windows)}
             return [{"label": window.label, **window.model_dump(mode="json")} for window in windows]
 
         @task(
@@ -125,29 +132,32 @@ def build(entry: SourceEntry) -> DAG:
             execution_timeout=timedelta(hours=6),
             map_index_template="{{ task.op_kwargs['window']['label'] }}",
         )
-        def pull(window: dict[str, Any], dag_run: Any) -> dict[str, Any]:
+        def window(window: dict[str, Any], dag_run: Any) -> dict[str, Any]:
             """Fetch, map, validate and store one window, page by page."""
             from sync.context import Context, now
-            from sync.pull import PullPlan
-            from sync.pull import pull as pull_window
+            from sync.pull import PullPlan, pull
 
             with Context.from_env() as context:
-                report = pull_window(
+                report = pull(
                     context, PullPlan.model_validate(window), started_by=f"airflow {dag_run.run_id}", now=now()
                 )
             return report.model_dump(mode="json")
 
         @task(outlets=[news], retries=0)
         def summary(reports: list[dict[str, Any]], ti: Any, outlet_events: Any) -> None:
-            """Add the windows up; skipped, and so no news, when nothing was new or changed."""
-            counts = total(list(reports), COUNTS)
+            """Add the windows up."""
+            announce(list(reports), ti, outlet_events)
+
+        def announce(reports: list[dict[str, Any]], ti: Any, outlet_events: Any) -> None:
+            """Tell the pushes; the task ends as skipped, and so without news, when nothing was new or changed."""
+            counts = total(reports, COUNTS)
             ti.xcom_push(key="counts", value=counts)
             log.info("%s: %s", system, in_words(counts))
             if not counts["new"] + counts["changed"]:
                 skip(log, f"{system}: không có gì mới để gửi / nothing new to push")
             outlet_events[news].extra = counts
 
-        summary(pull.expand(window=plan()))
+        summary(window.expand(window=pull()))
     return dag
 
 
