@@ -108,9 +108,10 @@ def _widths(
     columns = list(zip(headings, values, is_number, strict=True))
     widths = [max(map(len, [heading, *texts])) for heading, texts, _ in columns]
     words = [min(_longest_word([heading, *texts]), _WIDEST_WORD) for heading, texts, _ in columns]
+    numbers = [_longest_word(texts) if numeric else 1 for _, texts, numeric in columns]
     parts = [word if numeric else _NARROWEST for word, numeric in zip(words, is_number, strict=True)]
-    numbers = [_longest_word(texts) if numeric else _NARROWEST for _, texts, numeric in columns]
-    for least in (words, parts, numbers):
+    both = [number if numeric else _NARROWEST for number, numeric in zip(numbers, is_number, strict=True)]
+    for least in (words, parts, both, numbers):
         while sum(widths) > room:
             spare = [width if width > floor else 0 for width, floor in zip(widths, least, strict=True)]
             if not max(spare):

@@ -13,8 +13,8 @@ WORDS = st.text("abcđêô-:/.", min_size=1, max_size=30)
 CELLS = st.one_of(st.integers(0, 10**6), WORDS, st.lists(WORDS, min_size=2, max_size=4).map(" ".join))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(CELLS, min_size=2, max_size=9), st.integers(60, 160))
+@settings(max_examples=100, deadline=None)
+@given(st.lists(CELLS, min_size=2, max_size=9), st.integers(80, 160))
 def test_nothing_is_cut_off_and_no_number_is_broken_apart(row: list[int | str], width: int) -> None:
     headings = [f"Heading {number}" for number in range(len(row))]
     console = Console(width=width, file=io.StringIO(), color_system=None)
