@@ -159,17 +159,19 @@ def contract_path(entry: Entry) -> Path:
 
 
 def _misfits(document: Document, entry: Entry) -> list[CatalogProblem]:
-    """What does not go together between the options and the way a source is pulled, where the protocol has a say.
+    """What does not go together between the options and the rest of the entry, where the protocol has a say.
 
-    ``misfits(pull)`` of an options model yields the key to blame, below ``options``, and what it should be.
+    ``misfits(pull)`` of a source's options yields the key to blame, below ``options``, and what it should be;
+    ``misfits(entry)`` of a target's options the key, what is wrong with it, and what it should be.
     """
     found = getattr(entry.options, "misfits", None)
-    if found is None or not isinstance(entry, SourceEntry):
+    if found is None:
         return []
-    return [
-        document.problem(("options", *at), "does not fit 'pull'", problem[:1].upper() + problem[1:])
-        for at, problem in found(entry.pull)
-    ]
+    if isinstance(entry, SourceEntry):
+        named = ((("options", *at), "does not fit 'pull'", fix) for at, fix in found(entry.pull))
+    else:
+        named = found(entry)
+    return [document.problem(at, problem, fix[:1].upper() + fix[1:]) for at, problem, fix in named]
 
 
 def _options(document: Document, problems: list[CatalogProblem]) -> BaseModel | None:

@@ -338,11 +338,12 @@ class Batch(Part):
 
 
 class ReconcileMethod(StrEnum):
-    """How a target can be asked what it holds: dossier by dossier, its whole listing, or only counts."""
+    """How a target can be asked what it holds: dossier by dossier, its whole listing, only counts, or not at all."""
 
     LOOKUP = "lookup"
     LISTING = "listing"
     COUNTS = "counts"
+    NONE = "none"
 
 
 class Reconcile(Part):

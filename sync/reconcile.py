@@ -22,7 +22,7 @@ from connectors.errors import ConnectorError
 from ledger import reconcile as books
 from ledger.types import BreakKind, Comparison, CountComparison, CountRow, HeldRow, Scope
 from sync.counting import count_rows
-from sync.errors import IncompleteRun
+from sync.errors import IncompleteRun, SyncError
 from sync.pipeline import ahead
 from sync.senders import Senders
 
@@ -62,10 +62,16 @@ def reconcile(
 ) -> ReconcileReport:
     """Compare, book the breaks, and make what can be healed due again.
 
-    Raises ``IncompleteRun`` when the target could not be read to the end; the run's record keeps the reason.
+    Raises ``IncompleteRun`` when the target could not be read to the end (the run's record keeps the reason), and
+    ``SyncError`` for a target that cannot be asked at all.
     """
     entry = context.catalog.target(target)
     method = entry.reconcile.method
+    if method is ReconcileMethod.NONE:
+        raise SyncError(
+            f"{target} cannot be asked what it holds, so what was delivered there is never verified.",
+            next_step="Set reconcile.method in its catalog entry once it can be asked.",
+        )
     with books.open_reconcile(
         context.engine, target, method=method.value, as_of=as_of, grace_s=entry.reconcile.grace_s
     ) as run:

@@ -8,16 +8,17 @@ from cli.errors import ExitCode
 from cli.explain import show_left_out
 from cli.output import Output
 from cli.words import breaks_in_words
+from connectors.catalog_models import ReconcileMethod
 from sync.context import Context, now
 from sync.reconcile import ReconcileReport, reconcile
 
 
 def run(output: Output, targets: Sequence[str], *, limit: int | None, heal: bool) -> ExitCode:
-    """Compare with the named targets, or all. Fails when a comparison found breaks."""
+    """Compare with the named targets, or all that can be asked. Fails when a comparison found breaks."""
     reports: list[ReconcileReport] = []
     with Context.from_env() as context:
         names = [context.catalog.target(name).system for name in targets] or [
-            entry.system for entry in context.catalog.targets
+            entry.system for entry in context.catalog.targets if entry.reconcile.method is not ReconcileMethod.NONE
         ]
         for name in names:
             with output.working(output.texts("Comparing with {target}", target=name)):

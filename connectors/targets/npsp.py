@@ -1,38 +1,28 @@
-"""The National Public Service Portal: sessions, dossiers and steps through its adapter, look-up by code.
+"""The National Public Service Portal: dossiers and steps through its adapter, look-up by code.
 
-What the answers mean stands in ``npsp_answers.py``, what becomes of a batch in ``batches.py``; here is the talking.
+How the adapter is called stands in ``npsp_calls.py``, what the answers mean in ``npsp_answers.py``, what becomes of a
+batch in ``batches.py``; here they are put together.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.api import CheckResult, Held, Item, Verdict
-from connectors.auth import Keeper, signed_in
 from connectors.catalog_models import TargetEntry
 from connectors.connections import ConnectionSettings
-from connectors.errors import BrokenAnswer, ConnectorError, NotSignedIn, Refused
-from connectors.http import Answer, HttpClient
-from connectors.mapi import MapiClient, error_code
+from connectors.errors import BrokenAnswer, ConnectorError, Refused
+from connectors.http import HttpClient
+from connectors.mapi import error_code
 from connectors.retry import repeat
-from connectors.targets.answers import OWN_WORDS_STATUS, Kind, Reply, of_error, raised
+from connectors.targets.answers import Kind, Reply, of_error, raised
 from connectors.targets.batches import Sequences, Upserts
-from connectors.targets.checks import checked, sign_in_as_precondition
+from connectors.targets.checks import checked
 from connectors.targets.held import canonical_code, national_state, readable_fields, written_forms
-from connectors.targets.npsp_answers import classify_answer
+from connectors.targets.npsp_calls import Called, Line, Service, calls_of
 from connectors.targets.options import NpspOptions
 
-_DOSSIERS = "DongBoHoSoMC"
-_STEPS = "CapNhatTienDoHoSoMC"
-_LOOKUP = "TraCuuHoSo"
 _FIELDS = {"NgayTiepNhan": "received_at", "NgayHenTra": "due_at", "MaTTHC": "procedure_code"}
 _NOBODYS_CODE = "000101-0000"
-
-
-@dataclass(frozen=True, slots=True)
-class _Called:
-    reply: Reply
-    answer: Answer
 
 
 class NpspTarget:
@@ -47,11 +37,8 @@ class NpspTarget:
         self._http = HttpClient(entry.system, settings, timeouts=entry.timeouts, limits=entry.limits)
         self._unit = settings.text("madonvi", options.unit)
         dstcode = settings.text("dstcode", options.dstcode)
-        self._headers = {"Charset": "utf-8", **({"dstcode": dstcode} if dstcode else {})}
-        fetch = MapiClient(
-            self._http, login_path=options.login_path, call_path=options.call_path, headers=self._headers
-        ).sign_in
-        self._keeper = Keeper(sign_in_as_precondition(fetch), default_lifetime_s=options.session_s)
+        headers = {"Charset": "utf-8", **({"dstcode": dstcode} if dstcode else {})}
+        self._calls, self._dispatch = calls_of(Line(self._http, options, self._unit, headers))
 
     def send_dossiers(self, items: Sequence[Item]) -> list[Verdict]:
         """Insert or update; a refused batch is halved down to what is refused. One verdict per item."""
@@ -75,52 +62,27 @@ class NpspTarget:
         raise Refused(self._system, "the portal tells no counts", "Set reconcile.method to lookup")
 
     def check(self) -> list[CheckResult]:
-        """Sign in, then look up a code that nobody has."""
-        return checked(
-            ("sign-in", self._first_session),
-            ("read", self._harmless_read),
-        )
+        """Sign in where we do, then look up a code that nobody has where that can be done."""
+        trials = {"sign-in" if self._dispatch is self._calls else "connection": self._calls.try_out}
+        if self._dispatch is not None:
+            trials |= {"sign-in": self._dispatch.try_out, "read": self._harmless_read}
+        return checked(*trials.items())
 
     def close(self) -> None:
         """Close the connections; the session simply ends."""
         self._http.close()
 
     def _push_dossiers(self, items: Sequence[Item], update: bool) -> Reply:
-        data = [item.payload for item in items]
-        return self._reply(lambda: self._call(_DOSSIERS, {"isUpdating": "True" if update else "False", "data": data}))
+        return self._reply(Service.DOSSIERS, items, update)
 
     def _push_steps(self, items: Sequence[Item]) -> Reply:
-        data = [item.payload for item in items]
-        return self._reply(lambda: self._call(_STEPS, {"data": data}, plain_text=True))
+        return self._reply(Service.STEPS, items)
 
-    def _reply(self, call: Callable[[], _Called]) -> Reply:
+    def _reply(self, service: Service, items: Sequence[Item], update: bool | None = None) -> Reply:
         try:
-            return call().reply
+            return self._calls.push(service, [item.payload for item in items], update).reply
         except ConnectorError as error:
             return of_error(error)
-
-    def _call(self, service: str, arguments: Mapping[str, Any], *, plain_text: bool = False) -> _Called:
-        """One call of a service, and once more with a fresh session when the portal says that ours is over.
-
-        The portal refuses such a call before it looks at the data, so nothing has been applied. Raises
-        ``ConnectorError``.
-        """
-
-        def once(session: str) -> _Called:
-            envelope = {"session": session, "madonvi": self._unit, "service": service, **arguments}
-            answer = self._http.request(
-                "POST",
-                self._options.call_path,
-                json=envelope,
-                headers=self._headers,
-                accept_status=OWN_WORDS_STATUS,
-            )
-            reply = classify_answer(answer, self._options, plain_text=plain_text)
-            if reply.kind is Kind.SIGN_IN:
-                raise NotSignedIn(self._system, f"{service}: {reply.reason}")
-            return _Called(reply, answer)
-
-        return signed_in(self._keeper, once)
 
     def _find(self, form: str, code: str) -> Held | None:
         for record in self._records(repeat(lambda: self._look_up(form))):
@@ -129,27 +91,26 @@ class NpspTarget:
                 return Held(code=canonical_code(code), state=state, fields=readable_fields(record, _FIELDS))
         return None
 
-    def _look_up(self, form: str) -> _Called:
-        called = self._call(_LOOKUP, {"mahoso": form})
+    def _look_up(self, form: str) -> Called:
+        if self._dispatch is None:
+            style = self._options.calls.style
+            raise Refused(self._system, f"style '{style}' has no look-up", "Add options.reads, where there is one")
+        called = self._dispatch.call(Service.LOOKUP, {"mahoso": form})
         if called.reply.kind in (Kind.NOT_NOW, Kind.UNCLEAR):
-            raise raised(self._system, _LOOKUP, called.reply)
+            raise raised(self._system, Service.LOOKUP, called.reply)
         return called
 
-    def _records(self, called: _Called) -> list[Any]:
+    def _records(self, called: Called) -> list[Any]:
         """What a look-up found. A zero and the list are enough: the list itself says that it went well."""
         if called.reply.kind is Kind.MISSING:
             return []
         body = called.answer.json_object()
         if called.reply.kind is not Kind.DONE and not (error_code(body.get("error_code")) == "0" and "result" in body):
-            raise raised(self._system, _LOOKUP, called.reply)
+            raise raised(self._system, Service.LOOKUP, called.reply)
         result = body.get("result", {})
         if not isinstance(result, list | None):
-            raise BrokenAnswer(self._system, f"{_LOOKUP}: the answer has no list 'result'")
+            raise BrokenAnswer(self._system, f"{Service.LOOKUP}: the answer has no list 'result'")
         return result or []
-
-    def _first_session(self) -> str:
-        self._keeper.value()
-        return "connected, and a session was given"
 
     def _harmless_read(self) -> str:
         self._records(self._look_up(f"{self._unit}-{_NOBODYS_CODE}"))

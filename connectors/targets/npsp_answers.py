@@ -57,7 +57,7 @@ def _of_words(options: NpspOptions, *, code: str | None, message: str) -> Reply:
     words = options.words
     text = fold(message)
     named = "" if code is None else f" (error_code {code!r})"
-    success = code in (None, "0") and says(text, words.success)
+    success = code in (None, "0") and (says(text, words.success) or (code == "0" and not words.success))
     if success and not says(text, words.not_success):
         return Reply(kind=Kind.DONE)
     if says(text, words.session):
@@ -70,6 +70,8 @@ def _of_words(options: NpspOptions, *, code: str | None, message: str) -> Reply:
         return Reply(kind=Kind.MISSING, reason=f"the portal does not know this dossier{named}", said=message)
     if code in options.exists_codes or says(text, words.exists):
         return Reply(kind=Kind.EXISTS, reason=f"the portal holds this already{named}", said=message)
+    if code is None and says(text, words.refused):
+        return Reply(kind=Kind.REFUSED, reason="refused by the portal", said=message)
     if code is None or (code == "" and not text):
         # Neither a code nor a word that we know: that is no refusal, it is no answer.
         return Reply(kind=Kind.UNCLEAR, reason="the portal's answer says neither yes nor no", said=message)

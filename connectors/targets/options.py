@@ -3,12 +3,12 @@
 Like the whole catalog this is read at every parse of the DAG files: it imports no transport.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from connectors.catalog_models import Part
+from connectors.catalog_models import InDoubt, Message, Operation, Part, ReconcileMethod, TargetEntry
 from connectors.options.paths import UrlPath
 
 CodeForm = Literal["long", "short"]
@@ -24,6 +24,7 @@ class NpspWords(Part):
     """
 
     success: tuple[str, ...] = ("thanh cong", "success")
+    """None at all: the success code is enough."""
     not_success: tuple[str, ...] = ("khong thanh cong", "chua thanh cong", "unsuccess", "not success")
     """Phrases that hold a success phrase and mean the opposite."""
     session: tuple[str, ...] = ("phien lam viec", "phien dang nhap", "dang nhap lai", "chua dang nhap", "session")
@@ -37,24 +38,83 @@ class NpspWords(Part):
         "khong tim thay ho so",
     )
     exists: tuple[str, ...] = ("da ton tai", "already exist")
+    refused: tuple[str, ...] = ("khong hop le",)
+    """What makes a bare text, which has no code, a refusal; with none of these it says neither yes nor no."""
+
+
+class DispatchCalls(Part):
+    """One URL signs in, one takes every service: ``session``, ``madonvi`` and ``service`` stand in the body."""
+
+    style: Literal["dispatch"] = "dispatch"
+    """One address, the service named in the body."""
+    login_path: UrlPath = "/mapi/login"
+    """Where a session is asked for."""
+    call_path: UrlPath = "/mapi/g"
+    """Where every service is called."""
+    session_s: float = Field(default=600, gt=0)
+    """How long a session is used before a new one is asked for; an earlier end is noticed and renewed."""
+
+
+class ServiceCalls(Part):
+    """One URL for each service, the agency and ``isUpdating`` in the query; the adapter holds the session."""
+
+    style: Literal["services"]
+    """One address for each service."""
+    base_path: UrlPath = "/api/SynsTTHCC"
+    """What comes before the name of the service."""
+
+
+class UrlCalls(Part):
+    """Three addresses, to insert, to update and for steps; the adapter holds the session and knows the agency."""
+
+    style: Literal["urls"]
+    """An address for each of the three."""
+    insert_path: UrlPath
+    """Where dossiers go that it does not know."""
+    update_path: UrlPath
+    """Where dossiers go that it knows."""
+    progress_path: UrlPath
+    """Where steps go."""
 
 
 class NpspOptions(Part):
-    """National Public Service Portal behind its adapter: one URL to sign in, one for every service."""
+    """National Public Service Portal behind its adapter. Adapters differ in how they are called, not what they are told."""
 
-    login_path: UrlPath = "/mapi/login"
-    call_path: UrlPath = "/mapi/g"
+    calls: DispatchCalls | ServiceCalls | UrlCalls = Field(default=DispatchCalls(), discriminator="style")
+    """How it is called. Of the three styles only ``dispatch`` is known to answer questions."""
+    reads: DispatchCalls | None = None
+    """Where it is asked what it holds, when ``calls`` has another style and the adapter offers ``dispatch`` beside it.
+    The connection's login and password are for this."""
     unit: str = Field(min_length=1)
     """``madonvi``, the sending agency's code; the connection's extra ``madonvi`` comes before it."""
     dstcode: str = ""
     """Where the adapter routes to; the connection's extra ``dstcode`` comes before it."""
-    session_s: float = Field(default=600, gt=0)
-    """How long a session is used before a new one is asked for; an earlier end is noticed and renewed."""
     code_form: CodeForm = "long"
     """The written form of dossier codes there: ``000.00.12.H12-…`` or ``H12.12-…``. It is asked for first."""
     exists_codes: tuple[str, ...] = ("3", "-3")
     setup_codes: tuple[str, ...] = ("-300", "-301", "-302", "-303", "-304")
     words: NpspWords = NpspWords()
+
+    @property
+    def asking(self) -> DispatchCalls | None:
+        """Where a dossier can be looked up; ``None`` where it cannot."""
+        return self.calls if isinstance(self.calls, DispatchCalls) else self.reads
+
+    def misfits(self, entry: TargetEntry) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """What of ``entry`` needs a look-up where there is none: the key to blame, what is wrong, what to write."""
+        if isinstance(self.calls, DispatchCalls) and self.reads is not None:
+            yield ("options", "reads"), "not needed", "calls of style 'dispatch' answer questions themselves: remove it"
+        if self.asking is not None:
+            return
+        style = f"style '{self.calls.style}' has no look-up"
+        others = "or add options.reads where the adapter offers 'dispatch' too"
+        for name in Message:
+            operation: Operation | None = getattr(entry.operations, name.value)
+            if operation is not None and operation.in_doubt is InDoubt.ASK:
+                where = ("operations", name.value, "in_doubt")
+                yield where, style, f"write resend (a record sent again overwrites itself), {others}"
+        if entry.reconcile.method is not ReconcileMethod.NONE:
+            yield ("reconcile", "method"), style, f"write none (what was delivered is never verified), {others}"
 
 
 class DossierSearch(Part):

@@ -1,7 +1,7 @@
-"""The National Public Service Portal as a client sees it through its adapter: two URLs and a ``service`` name.
+"""The National Public Service Portal as a client sees it through its adapter, in three styles on one store.
 
 ``POST /mapi/login`` gives a session; ``POST /mapi/g`` takes it in the body together with ``madonvi``, ``service`` and
-what the service needs. Header ``dstcode`` tells the adapter where to route.
+what the service needs. Header ``dstcode`` tells the adapter where to route. The other two styles: ``adapters.py``.
 
 Seen in public implementations: the two URLs, the envelope, isUpdating as "True"/"False", sessions of about ten minutes
 without a documented end, insert and update as two calls of one service, a batch answered as a whole.
@@ -9,7 +9,7 @@ Assumed: a batch is applied all or nothing; an expired session is answered with 
 about the session; a request without a valid dstcode goes nowhere; several sessions may be open at once.
 
 Connection: login and password; extra ``dstcode`` (when given, requests must carry exactly it), ``session_s``
-(lifetime of a session in seconds, default 600).
+(lifetime of a session in seconds, default 600), ``madonvi`` (the unit that the adapter with three addresses is for).
 """
 
 import uuid
@@ -30,6 +30,7 @@ from starlette.types import ASGIApp
 from sandbox.http import ServerOptions, json_response, last_segment, read_json, server_home, with_controls
 from sandbox.targets.control import control_routes
 from sandbox.targets.npsp import answers, catalogue
+from sandbox.targets.npsp.adapters import adapter_routes, service_of
 from sandbox.targets.npsp.rules import DOSSIER_RULES, STEP_RULES, Refusal, check_batch
 from sandbox.targets.npsp.store import PortalStore
 from sandbox.targets.passes import Passes
@@ -37,6 +38,7 @@ from sandbox.targets.store import Clock
 from schemas.states import State
 
 _SESSION_S = 600
+_UNIT = "000.00.00.H12"
 _FLAGS = {"True": True, "False": False}
 
 Answer = dict[str, Any] | Refusal
@@ -73,11 +75,18 @@ class Portal:
 
     def call(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """One call of a service; every refusal is counted."""
-        answer = self._serve(body)
+        good = self.sessions.is_good(str(body.get("session")), self._clock())
+        return self._told(body, self._serve(body) if good else answers.NO_SESSION)
+
+    def _told(self, body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
         if not isinstance(answer, Refusal):
             return answer
         self._store.tally(f"refused:{_known(body.get('service'), self._services)}:{answer.error_code}")
         return {"error_code": answer.error_code, "message": answer.message}
+
+    def call_inside(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """One call that an adapter makes under a session of its own."""
+        return self._told(body, self._serve(body))
 
     def is_routed(self, dstcode: str | None) -> bool:
         """Whether the adapter can route a request with this header."""
@@ -85,8 +94,6 @@ class Portal:
         return bool(dstcode) and expected in (None, dstcode)
 
     def _serve(self, body: Mapping[str, Any]) -> Answer:
-        if not self.sessions.is_good(str(body.get("session")), self._clock()):
-            return answers.NO_SESSION
         if not isinstance(body.get("madonvi"), str) or not body["madonvi"]:
             return answers.NO_UNIT
         service = self._services.get(str(body.get("service")))
@@ -136,6 +143,9 @@ def operation_of(path: str, body: bytes) -> str:
     """The name faults know a request by: ``login``, or the service."""
     if last_segment(path, body) == "login":
         return "login"
+    named = service_of(path)
+    if named is not None:
+        return named
     try:
         return str(orjson.loads(body)["service"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -167,7 +177,11 @@ def build(home: Path, options: ServerOptions, clock: Clock = lambda: datetime.no
         yield
         store.close()
 
-    routes = [Route("/mapi/login", login, methods=["POST"]), Route("/mapi/g", call, methods=["POST"])]
+    routes = [
+        Route("/mapi/login", login, methods=["POST"]),
+        Route("/mapi/g", call, methods=["POST"]),
+        *adapter_routes(portal.call_inside, str(options.extra.get("madonvi", _UNIT))),
+    ]
     return with_controls(
         Starlette(routes=routes, lifespan=lifespan),
         name=options.name,

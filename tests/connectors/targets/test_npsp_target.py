@@ -27,45 +27,7 @@ def effects(portal: Running) -> list[tuple[str, str]]:
     return [(row["code"], row["effect"]) for row in portal.control("writes")]
 
 
-class TestAgainstTheSandboxPortal:
-    def test_new_dossiers_are_inserted_and_known_ones_updated(self, portal: Running, target: NpspTarget) -> None:
-        assert set(outcomes(target.send_dossiers([npsp_dossier(n) for n in range(1, 4)])).values()) == {A}
-        again = npsp_dossier(2, known=True, TrangThaiHoSo="10")
-        assert outcomes(target.send_dossiers([again])) == {"d2": A}
-        assert target.lookup(code(2)) == Held(code=code(2), state=10)
-        assert effects(portal)[3:] == [(long_code(2), "updated")]
-
-    def test_every_spelling_of_success_is_understood(self, target: NpspTarget) -> None:
-        for number in range(1, 8):
-            assert outcomes(target.send_dossiers([npsp_dossier(number)])) == {f"d{number}": A}
-
-    def test_existing_and_unknown_dossiers_are_negotiated_in_both_directions(
-        self, portal: Running, target: NpspTarget
-    ) -> None:
-        target.send_dossiers([npsp_dossier(1), npsp_dossier(2)])
-        mixed = [npsp_dossier(n, TrangThaiHoSo="5") for n in (1, 2, 3)]
-        mixed += [npsp_dossier(n, known=True) for n in (4, 5)]
-        assert set(outcomes(target.send_dossiers(mixed)).values()) == {A}
-        held = {row["code"]: row["state"] for row in portal.control("dossiers")}
-        assert held == {long_code(n): 5 if n <= 3 else 4 for n in range(1, 6)}
-        assert len(effects(portal)) == 7
-
-    def test_one_bad_item_in_fifty_is_rejected_and_the_others_delivered(
-        self, portal: Running, target: NpspTarget
-    ) -> None:
-        batch = [npsp_dossier(n, TrangThaiHoSo="77" if n == 17 else "4") for n in range(1, 51)]
-        verdicts = target.send_dossiers(batch)
-        assert {key for key, outcome in outcomes(verdicts).items() if outcome is not A} == {"d17"}
-        rejected = next(verdict for verdict in verdicts if verdict.key == "d17")
-        assert rejected.outcome is Outcome.REJECTED
-        assert "TrangThaiHoSo không có trong danh mục" in rejected.reason
-        assert len(portal.control("dossiers")) == 49
-
-    def test_zero_that_is_no_success_is_a_rejection_in_the_portal_s_words(self, target: NpspTarget) -> None:
-        (verdict,) = target.send_dossiers([npsp_dossier(1, MaLinhVuc="")])
-        assert verdict.outcome is Outcome.REJECTED
-        assert "thiếu MaLinhVuc" in verdict.reason
-
+class TestSessionsAndLookUps:
     def test_a_session_that_ends_in_mid_run_is_renewed_and_costs_nothing(
         self, portal: Running, target: NpspTarget
     ) -> None:
@@ -76,65 +38,9 @@ class TestAgainstTheSandboxPortal:
         assert target.lookup(code(2)) is not None
         assert [effect for _, effect in effects(portal)] == ["inserted", "inserted"]
 
-    @pytest.mark.parametrize("mode", ["apply-then-hang", "apply-then-500", "apply-then-drop", "cut"])
-    def test_a_lost_answer_leaves_all_of_the_call_in_doubt_until_it_is_looked_up(
-        self, portal: Running, target: NpspTarget, mode: str
-    ) -> None:
-        portal.fault(mode)
-        assert outcomes(target.send_dossiers([npsp_dossier(1), npsp_dossier(2)])) == {"d1": I_D, "d2": I_D}
-        assert target.lookup(code(1)) == Held(code=code(1), state=4)
-        assert len(effects(portal)) == 2
-
-    @pytest.mark.parametrize("mode", ["drop-before", "500", "html-200"])
-    def test_a_lost_request_looks_the_same_and_the_look_up_tells_the_difference(
-        self, portal: Running, target: NpspTarget, mode: str
-    ) -> None:
-        portal.fault(mode)
-        assert outcomes(target.send_dossiers([npsp_dossier(1)])) == {"d1": I_D}
-        assert target.lookup(code(1)) is None
-
-    @pytest.mark.parametrize("mode", ["429", "503"])
-    def test_a_portal_that_asks_for_time_gets_it(self, portal: Running, target: NpspTarget, mode: str) -> None:
-        portal.fault(mode, seconds=7)
-        many = target.send_dossiers([npsp_dossier(n) for n in range(1, 121)])
-        assert {(verdict.outcome, verdict.retry_after_s) for verdict in many} == {(R, 7)}
-        assert effects(portal) == []
-
-    def test_after_an_unclear_answer_the_rest_waits_for_the_next_run(self, portal: Running, target: NpspTarget) -> None:
-        portal.fault("apply-then-500")
-        found = outcomes(target.send_dossiers([npsp_dossier(n) for n in range(1, 61)]))
-        assert [found[f"d{n}"] for n in (1, 50, 51, 60)] == [I_D, I_D, R, R]
-        assert len(effects(portal)) == 50
-
-    def test_steps_go_in_chunks_in_order(self, portal: Running, target: NpspTarget) -> None:
-        target.send_dossiers([npsp_dossier(1), npsp_dossier(2)])
-        steps = [npsp_step(n, step) for step in range(1, 14) for n in (1, 2)]
-        assert set(outcomes(target.send_steps(steps)).values()) == {A}
-        times = [row["body"]["ThoiDiemXuLy"] for row in portal.control(f"steps?code={long_code(1)}")]
-        assert times == sorted(times)
-        assert len(times) == 13
-
-    def test_a_refused_step_holds_back_the_later_ones_of_its_dossier_only(
-        self, portal: Running, target: NpspTarget
-    ) -> None:
-        target.send_dossiers([npsp_dossier(1), npsp_dossier(2)])
-        bad = npsp_step(1, 2, TrangThai="77")
-        steps = [npsp_step(1, 1), bad, npsp_step(1, 3), npsp_step(2, 1), npsp_step(2, 2)]
-        found = outcomes(target.send_steps(steps))
-        assert found == {"d1s1": A, "d1s2": Outcome.REJECTED, "d1s3": R, "d2s1": A, "d2s2": A}
-        assert len(portal.control("steps")) == 3
-
-    def test_a_step_of_a_dossier_the_portal_does_not_hold_is_rejected(self, target: NpspTarget) -> None:
-        (verdict,) = target.send_steps([npsp_step(9, 1)])
-        assert verdict.outcome is Outcome.REJECTED
-        assert "Hồ sơ không tồn tại" in verdict.reason
-
     def test_a_dossier_stored_under_the_other_written_form_is_found(self, portal: Running, target: NpspTarget) -> None:
         portal.control("damage", {"add": [{"code": code(5), "state": 9}]})
         assert target.lookup(code(5)) == Held(code=code(5), state=9)
-
-    def test_a_healthy_portal_passes_the_check(self, target: NpspTarget) -> None:
-        assert [result.status for result in target.check()] == [CheckStatus.OK, CheckStatus.OK]
 
     def test_a_wrong_password_waits_and_is_told_by_the_check(self, portal: Running) -> None:
         stranger = NpspTarget(entry("npsp"), replace(portal.settings, password="sai"))
