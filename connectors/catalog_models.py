@@ -387,6 +387,11 @@ class TargetEntry(Entry):
     reconcile: Reconcile
     """How it is compared with the ledger."""
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether it can be asked what it holds at all."""
+        return self.reconcile.method is not ReconcileMethod.NONE
+
     @model_validator(mode="after")
     def _consistent(self) -> "TargetEntry":
         for message in Message:

@@ -130,5 +130,5 @@ def build(entry: TargetEntry) -> DAG:
 
 
 for one in load_catalog().targets:
-    if one.reconcile.method != "none" and is_wanted(f"reconcile_{one.system}"):
+    if one.is_compared and is_wanted(f"reconcile_{one.system}"):
         build(one)

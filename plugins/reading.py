@@ -137,7 +137,7 @@ def _target(entry: TargetEntry, row: report.TargetRow | None, kinds: Counter[str
     return TargetRow(
         title=(entry.title.vi, entry.title.en),
         owner=(entry.owner.vi, entry.owner.en),
-        dag_ids=(f"push_{entry.system}", f"reconcile_{entry.system}"),
+        dag_ids=tuple(f"{kind}_{entry.system}" for kind in ("push", *(["reconcile"] if entry.is_compared else []))),
         health=target_health(row, entry.schedule, now),
         delivered=row.settled if row else 0,
         due=row.due + row.leased + row.not_yet_expanded if row else 0,

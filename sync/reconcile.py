@@ -67,7 +67,7 @@ def reconcile(
     """
     entry = context.catalog.target(target)
     method = entry.reconcile.method
-    if method is ReconcileMethod.NONE:
+    if not entry.is_compared:
         raise SyncError(
             f"{target} cannot be asked what it holds, so what was delivered there is never verified.",
             next_step="Set reconcile.method in its catalog entry once it can be asked.",

@@ -8,7 +8,6 @@ from cli.errors import ExitCode
 from cli.explain import show_left_out
 from cli.output import Output
 from cli.words import breaks_in_words
-from connectors.catalog_models import ReconcileMethod
 from sync.context import Context, now
 from sync.reconcile import ReconcileReport, reconcile
 
@@ -18,7 +17,7 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None, heal: bool
     reports: list[ReconcileReport] = []
     with Context.from_env() as context:
         names = [context.catalog.target(name).system for name in targets] or [
-            entry.system for entry in context.catalog.targets if entry.reconcile.method is not ReconcileMethod.NONE
+            entry.system for entry in context.catalog.targets if entry.is_compared
         ]
         for name in names:
             with output.working(output.texts("Comparing with {target}", target=name)):

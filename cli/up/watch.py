@@ -52,7 +52,9 @@ class Watch:
     def dag_ids(self) -> list[str]:
         """The DAGs without which nothing moves."""
         pulls = [f"pull_{system}" for system in self.systems]
-        return [*pulls, *(f"{kind}_{target}" for target in self.targets for kind in ("push", "reconcile"))]
+        compared = [entry.system for entry in self._context.catalog.targets if entry.is_compared]
+        pushes = [f"push_{target}" for target in self.targets]
+        return [*pulls, *pushes, *(f"reconcile_{target}" for target in compared)]
 
     def begin(self, at: datetime, runs: Mapping[str, str]) -> None:
         """From this moment on things count. ``runs``: source -> the run that must succeed, of those that have begun."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from connectors.catalog_models import InDoubt, Message, Operation, Part, ReconcileMethod, TargetEntry
+from connectors.catalog_models import InDoubt, Message, Operation, Part, TargetEntry
 from connectors.options.paths import UrlPath
 
 CodeForm = Literal["long", "short"]
@@ -78,7 +78,7 @@ class UrlCalls(Part):
 
 
 class NpspOptions(Part):
-    """National Public Service Portal behind its adapter. Adapters differ in how they are called, not what they are told."""
+    """National Public Service Portal, behind an adapter. Adapters differ in how they are called, not in what they do."""
 
     calls: DispatchCalls | ServiceCalls | UrlCalls = Field(default=DispatchCalls(), discriminator="style")
     """How it is called. Of the three styles only ``dispatch`` is known to answer questions."""
@@ -113,7 +113,7 @@ class NpspOptions(Part):
             if operation is not None and operation.in_doubt is InDoubt.ASK:
                 where = ("operations", name.value, "in_doubt")
                 yield where, style, f"write resend (a record sent again overwrites itself), {others}"
-        if entry.reconcile.method is not ReconcileMethod.NONE:
+        if entry.is_compared:
             yield ("reconcile", "method"), style, f"write none (what was delivered is never verified), {others}"
 
 
