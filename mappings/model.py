@@ -209,6 +209,8 @@ class Section(_Part):
     """What the result is made of: the name of each field, and where it comes from."""
     ignore: dict[str, str] = {}
     """Paths that no field reads, each with the reason."""
+    leaves_out: dict[str, str] = {}
+    """Fields that a target takes and is not sent, each with the reason; a dot leads into the items of a list."""
     examples: Annotated[tuple[Example, ...], BeforeValidator(tuple, json_schema_input_type=list[Example])] = ()
     """Records and what must come of them."""
 

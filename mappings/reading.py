@@ -111,6 +111,8 @@ class _Checker:
             yield from self._examples(section, (*at, "examples"))
             for path in sorted(section.ignore.keys() & paths.used_fields(section.fields)):
                 yield self._document.issue((*at, "ignore", path), "a field reads this path", "Remove it from ignore")
+            for path in sorted(section.leaves_out.keys() & section.fields.keys()):
+                yield self._document.issue((*at, "leaves_out", path), "this field is sent", "Remove it from leaves_out")
         for name in self._file.tables.keys() - self._used_tables:
             yield self._document.issue(("tables", name), "no field uses this table", "Remove it or name it in a field")
 

@@ -78,7 +78,7 @@ class UrlCalls(Part):
 
 
 class NpspOptions(Part):
-    """National Public Service Portal, behind an adapter. Adapters differ in how they are called, not in what they do."""
+    """National Public Service Portal behind its adapter. They differ in how they are called, not in what they do."""
 
     calls: DispatchCalls | ServiceCalls | UrlCalls = Field(default=DispatchCalls(), discriminator="style")
     """How it is called. Of the three styles only ``dispatch`` is known to answer questions."""

@@ -187,3 +187,10 @@ def test_a_required_field_of_a_list_must_be_mapped(tmp_path: Path) -> None:
     issues = _issues(tmp_path, text)
     assert any("fields.steps: the required field at is not mapped" in issue for issue in issues)
     assert any("fields.steps: the required field state is not mapped" in issue for issue in issues)
+
+
+def test_a_field_that_is_sent_is_not_among_those_left_out(tmp_path: Path) -> None:
+    left_out = TARGET + "  leaves_out: {TrangThai: nobody tells, ChucDanh: nobody tells}\n"
+    assert _issues(tmp_path, left_out) == [
+        "9: step.leaves_out.TrangThai: this field is sent. Remove it from leaves_out"
+    ]
