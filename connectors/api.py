@@ -54,31 +54,44 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message to a target. ``key`` names it in verdicts; ``known``: the target once acknowledged the dossier."""
+    """One message to a target. ``key`` names it in verdicts; ``known``: the target once acknowledged the dossier.
+
+    ``held_as``: the code under which the target holds the dossier, or is likely to, where that is not the one that the
+    payload carries.
+    """
 
     key: str
     code: str
     payload: Mapping[str, Any]
     known: bool = False
+    held_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of one item, with a reason fit for people: no payload, no personal data."""
+    """The outcome of one item, with a reason fit for people: no payload, no personal data.
+
+    ``held_as``, of an accepted dossier: the other code under which it is held there; ``None``: its own.
+    """
 
     key: str
     outcome: Outcome
     reason: str = ""
     retry_after_s: float | None = None
+    held_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a target says it holds of one dossier. ``state`` in national codes, ``None`` when it cannot be told."""
+    """What a target says it holds of one dossier. ``state`` in national codes, ``None`` when it cannot be told.
+
+    ``held_as``: the other code under which it was found; ``None``: the one we send it under.
+    """
 
     code: str
     state: int | None
     fields: Mapping[str, str] = field(default_factory=dict)
+    held_as: str | None = None
 
 
 class CheckStatus(StrEnum):
@@ -134,8 +147,11 @@ class Target(Protocol):
         """Send processing steps; items of one dossier are in order and stay so."""
         ...
 
-    def lookup(self, code: str) -> Held | None:
-        """What the target holds of one dossier, ``None`` when it holds nothing. Raises ConnectorError."""
+    def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
+        """What the target holds of one dossier, ``None`` when it holds nothing. Raises ConnectorError.
+
+        ``others``: more codes under which it may be held there; only where the catalog says ``other_codes``.
+        """
         ...
 
     def listing(self) -> Iterator[Held]:

@@ -384,6 +384,9 @@ class TargetEntry(Entry):
     """How long a worker owns what it claimed; longer than the total time limit of a call."""
     operations: Operations
     """How each kind of message behaves when its outcome is unknown."""
+    other_codes: bool = False
+    """It may hold a dossier under another code than the one we send: one that it gave, or the national code of a
+    dossier that was filed with it. Such codes are asked for and kept, and messages go under them."""
     reconcile: Reconcile
     """How it is compared with the ledger."""
 

@@ -262,10 +262,11 @@ disappeared = Table(
 dossier_alias = Table(
     "dossier_alias",
     metadata,
-    Column("system", Text, comment="whose own id it is; system national = national code"),
+    Column("system", Text, comment="whose own id it is, a target's too; system national = national code"),
     Column("alias", Text),
     Column("dossier_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("system", "alias"),
+    Index("dossier_alias_by_dossier", "dossier_id"),
 )
 
 dossier_step = Table(

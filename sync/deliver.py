@@ -29,6 +29,7 @@ from ledger import delivery
 from ledger.types import Backlog, Claimed, Phase, Sending, Settled, Settlement
 from sync import decisions
 from sync.context import now
+from sync.other_codes import OtherCodes
 from sync.senders import Senders
 
 if TYPE_CHECKING:
@@ -169,6 +170,10 @@ class _Run:
     owner: UUID
     counts: Counter[str] = field(default_factory=Counter)
     senders: Senders = field(init=False)
+    codes: OtherCodes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.codes = OtherCodes(self.context.engine, self.entry)
 
     @property
     def claim_size(self) -> int:
@@ -182,6 +187,7 @@ class _Run:
 
     def process(self, rows: Sequence[Claimed]) -> None:
         """Bring every claimed dossier as far as it gets now; afterwards none of them is leased by us any more."""
+        self.codes.load(rows)
         alive = self._clear_doubts(rows)
         if Message.DOSSIER in self.entry.messages:
             alive = self._send_dossiers(alive)
@@ -195,7 +201,8 @@ class _Run:
     def _clear_doubts(self, rows: Sequence[Claimed]) -> list[Claimed]:
         asked = [row for row in rows if row.doubt and self._policy(row.doubt.phase) is InDoubt.ASK]
         given_up = [row for row in rows if row.doubt and self._policy(row.doubt.phase) is InDoubt.GIVE_UP]
-        answers = dict(self.senders.ask([row.code for row in asked]))
+        answers = dict(self.senders.ask([row.code for row in asked], self.codes.to_ask(asked)))
+        self.codes.found(asked, answers)
         settlements = [self._doubt_settled(row, Settled.GIVEN_UP, "the target can't be asked") for row in given_up]
         for row in asked:
             answer = answers[row.code]
@@ -306,7 +313,13 @@ class _Run:
         steps_follow = Message.STEP in self.entry.messages and bool(row.steps)
         return _Outgoing(
             row=row,
-            item=Item(key=f"{row.dossier_id}:{step}", code=row.code, payload=payload, known=row.known),
+            item=Item(
+                key=f"{row.dossier_id}:{step}",
+                code=row.code,
+                payload=payload,
+                known=row.known,
+                held_as=self.codes.of(row),
+            ),
             phase=phase,
             version=row.version,
             step=step,
@@ -342,6 +355,8 @@ class _Run:
                 batch=batch,
                 begin_before=marked_at + self.entry.lease_s * _LEASE_SHARE,
             )
+            if held[0].phase is Phase.DOSSIER:
+                self.codes.accepted({key: each.row for key, each in by_key.items()}, verdicts)
             self._settle([self._settlement(by_key[verdict.key], verdict) for verdict in verdicts])
             accepted |= {
                 by_key[verdict.key].row.dossier_id

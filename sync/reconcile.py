@@ -19,6 +19,7 @@ import mappings
 from connectors.api import Held
 from connectors.catalog_models import ReconcileMethod, TargetEntry
 from connectors.errors import ConnectorError
+from ledger import other_codes
 from ledger import reconcile as books
 from ledger.types import BreakKind, Comparison, CountComparison, CountRow, HeldRow, Scope
 from sync.counting import count_rows
@@ -120,15 +121,21 @@ def _asked(context: Context, entry: TargetEntry, limit: int | None) -> Iterator[
     codes = iter(books.due_for_lookup(context.engine, entry.system, limit or entry.reconcile.limit))
     with Senders(lambda: context.open_target(entry.system), entry.concurrency) as senders:
         while portion := list(islice(codes, _ASK_AT_ONCE)):
-            for code, answer in senders.ask(portion):
+            others = other_codes.to_ask(context.engine, entry.system, portion) if entry.other_codes else {}
+            found: dict[str, str | None] = {}
+            for code, answer in senders.ask(portion, others):
                 if isinstance(answer, ConnectorError):
                     raise answer
+                if answer is not None and (answer.held_as or code in others):
+                    found[code] = answer.held_as
                 yield HeldRow(
                     code=code,
                     found=answer is not None,
                     state=answer.state if answer else None,
                     fields=answer.fields if answer else {},
                 )
+            if entry.other_codes:
+                other_codes.keep_by_code(context.engine, entry.system, found)
 
 
 def _counted(context: Context, entry: TargetEntry, theirs: Mapping[str, int]) -> list[CountRow]:

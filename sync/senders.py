@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
 from connectors.api import Held, Item, Outcome, Target, Verdict
@@ -53,8 +53,12 @@ class Senders:
         portions = [items[start : start + batch] for start in range(0, len(items), batch)]
         return [verdict for verdicts in self._pool.map(call, portions) for verdict in verdicts]
 
-    def ask(self, codes: Sequence[str]) -> Iterator[tuple[str, Held | ConnectorError | None]]:
+    def ask(
+        self, codes: Sequence[str], others: Mapping[str, Sequence[str]] = MappingProxyType({})
+    ) -> Iterator[tuple[str, Held | ConnectorError | None]]:
         """Look every code up at the target; an error stands in the place of its answer.
+
+        ``others``: more codes under which a dossier may be held there, by our code.
 
         After the first error nobody else is asked about: a target that is down would cost a time-out for every code.
         """
@@ -64,7 +68,7 @@ class Senders:
             if failures:
                 return failures[0]
             try:
-                return self._target().lookup(code)
+                return self._target().lookup(code, others.get(code, ()))
             except ConnectorError as error:
                 failures.append(error)
                 return error

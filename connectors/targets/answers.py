@@ -63,12 +63,16 @@ OWN_WORDS_STATUS: frozenset[int] = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One call's answer, understood. ``reason`` is ours; ``said`` are the target's raw words and never leave here."""
+    """One call's answer, understood. ``reason`` is ours; ``said`` are the target's raw words and never leave here.
+
+    ``given``: dossiers that the target took under another code, which it names, by our code.
+    """
 
     kind: Kind
     reason: str = ""
     said: str = field(default="", repr=False)
     retry_after_s: float | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def of_error(error: ConnectorError) -> Reply:
@@ -122,6 +126,7 @@ def verdict(item: Item, reply: Reply, payloads: Sequence[Mapping[str, object]] |
         outcome=outcome,
         reason="" if outcome is Outcome.ACCEPTED else reason,
         retry_after_s=reply.retry_after_s if outcome is Outcome.RETRY else None,
+        held_as=reply.given.get(item.code, item.held_as) if outcome is Outcome.ACCEPTED else None,
     )
 
 

@@ -51,9 +51,9 @@ class EmcTarget:
         """One event per item, each dossier's in order."""
         return Sequences(self._push).send(items, 1)
 
-    def lookup(self, code: str) -> Held | None:
+    def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """EMC has no look-up: raises ``Refused``."""
-        del code
+        del code, others
         raise Refused(self._system, _NO_READ_BACK, "Set reconcile.method to counts")
 
     def listing(self) -> Iterator[Held]:

@@ -41,8 +41,9 @@ class LgspDocumentTarget:
         """One UpdateDocumentTraces per item, each dossier's in order."""
         return Sequences(lambda one: self._push(self._options.traces_path, one)).send(items, 1)
 
-    def lookup(self, code: str) -> Held | None:
+    def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """The dossier as the search shows it, under either written form of its code; ``None`` when it does not."""
+        del others
         forms = written_forms(code, self._options.code_form)
         return next((found for form in forms if (found := self._search.find(form))), None)
 

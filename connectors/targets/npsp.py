@@ -4,7 +4,9 @@ How the adapter is called stands in ``npsp_calls.py``, what the answers mean in 
 batch in ``batches.py``; here they are put together.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 from connectors.api import CheckResult, Held, Item, Verdict
@@ -19,10 +21,12 @@ from connectors.targets.batches import Sequences, Upserts
 from connectors.targets.checks import checked
 from connectors.targets.held import canonical_code, national_state, readable_fields, written_forms
 from connectors.targets.npsp_calls import Called, Line, Service, calls_of
+from connectors.targets.npsp_codes import given_codes, other_code
 from connectors.targets.options import NpspOptions
 
 _FIELDS = {"NgayTiepNhan": "received_at", "NgayHenTra": "due_at", "MaTTHC": "procedure_code"}
 _NOBODYS_CODE = "000101-0000"
+_SPLITTING_SHARE = 0.25  # of the lease: for halving refused batches; the last call may need as long as a call may
 
 
 class NpspTarget:
@@ -34,6 +38,7 @@ class NpspTarget:
         self._system = entry.system
         self._options = options
         self._batch = entry.batch
+        self._lease_s = entry.lease_s
         self._http = HttpClient(entry.system, settings, timeouts=entry.timeouts, limits=entry.limits)
         self._unit = settings.text("madonvi", options.unit)
         dstcode = settings.text("dstcode", options.dstcode)
@@ -42,16 +47,21 @@ class NpspTarget:
 
     def send_dossiers(self, items: Sequence[Item]) -> list[Verdict]:
         """Insert or update; a refused batch is halved down to what is refused. One verdict per item."""
-        return Upserts(self._push_dossiers).send(items, self._batch.dossiers)
+        return Upserts(self._push_dossiers, self._time_for_splitting()).send(items, self._batch.dossiers)
 
     def send_steps(self, items: Sequence[Item]) -> list[Verdict]:
         """Processing steps in chunks, each dossier's in order. One verdict per item."""
-        return Sequences(self._push_steps).send(items, self._batch.steps)
+        return Sequences(self._push_steps, self._time_for_splitting()).send(items, self._batch.steps)
 
-    def lookup(self, code: str) -> Held | None:
-        """The dossier as the portal holds it, under either written form of its code; ``None`` when it does not."""
-        forms = written_forms(code, self._options.code_form)
-        return next((found for form in forms if (found := self._find(form, code))), None)
+    def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
+        """The dossier as the portal holds it; ``None`` when it does not, under no written form of any of its codes."""
+        usual, *more = written_forms(code, self._options.code_form)
+        forms = [usual, *more, *(form for other in others for form in written_forms(other, "short"))]
+        for form in dict.fromkeys(forms):
+            found = self._find(form, code)
+            if found is not None:
+                return found if found.held_as or form == usual else replace(found, held_as=form)
+        return None
 
     def listing(self) -> Iterator[Held]:
         """The portal has no listing: raises ``Refused``."""
@@ -72,6 +82,11 @@ class NpspTarget:
         """Close the connections; the session simply ends."""
         self._http.close()
 
+    def _time_for_splitting(self) -> Callable[[], bool]:
+        # The lease was taken just now; what is still sent when it ends could come after another worker's newer record.
+        until = monotonic() + self._lease_s * _SPLITTING_SHARE
+        return lambda: monotonic() >= until
+
     def _push_dossiers(self, items: Sequence[Item], update: bool) -> Reply:
         return self._reply(Service.DOSSIERS, items, update)
 
@@ -79,16 +94,21 @@ class NpspTarget:
         return self._reply(Service.STEPS, items)
 
     def _reply(self, service: Service, items: Sequence[Item], update: bool | None = None) -> Reply:
+        records = [{**item.payload, "MaHoSo": item.held_as} if item.held_as else item.payload for item in items]
         try:
-            return self._calls.push(service, [item.payload for item in items], update).reply
+            called = self._calls.push(service, records, update)
         except ConnectorError as error:
             return of_error(error)
+        if called.reply.kind is Kind.DONE and service is Service.DOSSIERS:
+            return replace(called.reply, given=given_codes(called.answer))
+        return called.reply
 
     def _find(self, form: str, code: str) -> Held | None:
         for record in self._records(repeat(lambda: self._look_up(form))):
-            if isinstance(record, Mapping) and _is_about(record, code):
+            if isinstance(record, Mapping) and _is_about(record, form, code):
                 state = national_state(record.get("TrangThaiHoSo"))
-                return Held(code=canonical_code(code), state=state, fields=readable_fields(record, _FIELDS))
+                fields = readable_fields(record, _FIELDS)
+                return Held(code=canonical_code(code), state=state, fields=fields, held_as=other_code(record, form))
         return None
 
     def _look_up(self, form: str) -> Called:
@@ -117,9 +137,11 @@ class NpspTarget:
         return "a look-up was answered"
 
 
-def _is_about(record: Mapping[str, Any], code: str) -> bool:
+def _is_about(record: Mapping[str, Any], form: str, code: str) -> bool:
     """Whether a record found is the dossier asked for; one without a code can only be that."""
-    held = record.get("MaHoSo")
+    held, ours = record.get("MaHoSo"), record.get("MaHoSoDonVi")
     if not isinstance(held, str) or not held:
         return held is None
-    return canonical_code(held) == canonical_code(code)
+    if isinstance(ours, str) and ours:
+        return canonical_code(ours) == canonical_code(code)
+    return canonical_code(held) == canonical_code(form)

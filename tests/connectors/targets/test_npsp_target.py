@@ -40,7 +40,7 @@ class TestSessionsAndLookUps:
 
     def test_a_dossier_stored_under_the_other_written_form_is_found(self, portal: Running, target: NpspTarget) -> None:
         portal.control("damage", {"add": [{"code": code(5), "state": 9}]})
-        assert target.lookup(code(5)) == Held(code=code(5), state=9)
+        assert target.lookup(code(5)) == Held(code=code(5), state=9, held_as=code(5))
 
     def test_a_wrong_password_waits_and_is_told_by_the_check(self, portal: Running) -> None:
         stranger = NpspTarget(entry("npsp"), replace(portal.settings, password="sai"))
