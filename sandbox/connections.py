@@ -203,6 +203,7 @@ CONNECTIONS: Mapping[str, Connection] = MappingProxyType(
             extra={
                 "dstcode": "VN:GOV:000.00.00.G99:cong-mau",
                 "madonvi": "000.00.00.H12",
+                "own_agency": "G22.99.99",
                 "login_path": "/mapi/login",
                 "service_path": "/mapi/g",
             },

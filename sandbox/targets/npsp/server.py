@@ -9,7 +9,9 @@ Assumed: a batch is applied all or nothing; an expired session is answered with 
 about the session; a request without a valid dstcode goes nowhere; several sessions may be open at once.
 
 Connection: login and password; extra ``dstcode`` (when given, requests must carry exactly it), ``session_s``
-(lifetime of a session in seconds, default 600), ``madonvi`` (the unit that the adapter with three addresses is for).
+(lifetime of a session in seconds, default 600), ``madonvi`` (the unit that the adapter with three addresses is for),
+``own_agency`` (how the codes of dossiers begin that were filed on the portal; none when absent), ``gives_codes`` (see
+``store.py``).
 """
 
 import uuid
@@ -111,7 +113,10 @@ class Portal:
             clash = self._store.update(body["data"], now)
         else:
             clash = self._store.insert(body["madonvi"], body["data"], now)
-        return self._wording.success() if clash is None else self._wording.clash(clash)
+        if clash is not None:
+            return self._wording.clash(clash)
+        given = self._store.given_codes(body["data"])
+        return self._wording.success(**({"result": given} if given else {}))
 
     def _take_steps(self, body: Mapping[str, Any]) -> Answer:
         refusal = check_batch(body.get("data"), STEP_RULES)
@@ -124,8 +129,11 @@ class Portal:
         code = body.get("mahoso")
         if not isinstance(code, str) or not code:
             return answers.missing("mahoso")
-        held = self._store.find(code)
-        found = [] if held is None else [{"MaHoSo": held.code, "TrangThaiHoSo": str(held.state)}]
+        held = self._store.find_by_any(code)
+        found = []
+        if held is not None:
+            beside = {"MaHoSoDonVi": held.sender_code} if held.sender_code else {}
+            found = [{"MaHoSo": held.code, **beside, "TrangThaiHoSo": str(held.state)}]
         return self._wording.success(result=found)
 
     def _procedure(self, body: Mapping[str, Any]) -> Answer:
@@ -154,7 +162,11 @@ def operation_of(path: str, body: bytes) -> str:
 
 def build(home: Path, options: ServerOptions, clock: Clock = lambda: datetime.now(UTC)) -> ASGIApp:
     """The portal's server; what it holds is in ``<home>/<name>/npsp.db``."""
-    store = PortalStore(server_home(home, options) / "npsp.db")
+    store = PortalStore(
+        server_home(home, options) / "npsp.db",
+        own_agency=str(options.extra.get("own_agency", "")),
+        gives_codes=bool(options.extra.get("gives_codes")),
+    )
     portal = Portal(store, options, clock)
 
     async def dispatch(request: Request, act: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Response:

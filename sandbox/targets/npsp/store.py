@@ -1,6 +1,12 @@
 """What the portal holds: dossiers by the code they were sent under, and the steps of each.
 
 The code is kept as sent: the two written forms of one agency make two dossiers here, as they would on the portal.
+Two kinds of dossier are held under another code than their sender's, which is kept beside it once it is known:
+
+* those that were born here. A citizen filed them before anybody else heard of them, so whoever names a code of the
+  portal's own agency names one of these: newly registered, until the province says more;
+* those that were given a code, where the portal does that (seen: for codes without the sender's province, in the form
+  ``<agency>-<yyMMdd>-<five digits>``).
 A step belongs to its dossier and is known by (MaHoSo, ThoiDiemXuLy, TrangThai, NoiDungXuLy); the same step again
 changes nothing. Steps do not move the dossier: its state is the TrangThaiHoSo of its last record (assumed, no public
 source says that the portal derives one from the other).
@@ -16,6 +22,7 @@ from typing import Any
 import orjson
 
 from sandbox.targets.store import Effect, Store, Write, encode, fingerprint
+from schemas.states import State
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS dossiers (
@@ -26,8 +33,10 @@ CREATE TABLE IF NOT EXISTS dossiers (
     created_at TEXT NOT NULL,
     changed_at TEXT NOT NULL,
     body BLOB NOT NULL,
-    body_hash BLOB NOT NULL
+    body_hash BLOB NOT NULL,
+    sender_code TEXT
 );
+CREATE INDEX IF NOT EXISTS dossiers_by_sender_code ON dossiers (sender_code) WHERE sender_code IS NOT NULL;
 CREATE TABLE IF NOT EXISTS steps (
     id INTEGER PRIMARY KEY,
     code TEXT NOT NULL,
@@ -75,17 +84,21 @@ class _ClashError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A stored dossier as the portal shows it in a look-up."""
+    """A dossier as the portal shows it in a look-up; ``sender_code`` where it is another and known."""
 
     code: str
     state: int
+    sender_code: str | None = None
 
 
 class PortalStore(Store):
     """Dossiers and steps in ``npsp.db``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, own_agency: str = "", gives_codes: bool = False) -> None:
+        """``own_agency``: how the codes of dossiers born here begin; ``gives_codes``: to those of other provinces."""
         super().__init__(path, _SCHEMA)
+        self._born = f"{own_agency}-" if own_agency else None
+        self._gives_codes = gives_codes
 
     def insert(self, unit: str, records: Sequence[Mapping[str, Any]], now: datetime) -> Clash | None:
         """Store new dossiers, all or none; EXISTS when any of them is already there (or comes twice)."""
@@ -100,14 +113,23 @@ class PortalStore(Store):
         return self._apply(records, lambda record: self._add_step(record, now))
 
     def find(self, code: str) -> Held | None:
-        """The dossier stored under exactly this code."""
-        row = self.db.execute("SELECT code, state FROM dossiers WHERE code = ?", (code,)).fetchone()
-        return None if row is None else Held(row[0], row[1])
+        """The dossier stored under exactly this code, or born here with it."""
+        row = self.db.execute("SELECT code, state, sender_code FROM dossiers WHERE code = ?", (code,)).fetchone()
+        if row is not None:
+            return Held(*row)
+        return Held(code, State.REGISTERED) if self._born and code.startswith(self._born) else None
+
+    def find_by_any(self, code: str) -> Held | None:
+        """The same, or the one that its sender calls so."""
+        query = "SELECT code, state, sender_code FROM dossiers WHERE sender_code = ?"
+        row = None if (found := self.find(code)) else self.db.execute(query, (code,)).fetchone()
+        return found if row is None else Held(*row)
 
     def held(self, code: str | None = None) -> Iterator[dict[str, Any]]:
         """Every dossier, or the one of ``code``, as the control endpoint lists it: state 1..10, body as sent."""
         where, parameters = ("", ()) if code is None else (" WHERE code = ?", (code,))
-        rows = self.stream(f"SELECT code, state, unit, created_at, changed_at, body FROM dossiers{where}", parameters)
+        columns = "code, sender_code, state, unit, created_at, changed_at, body"
+        rows = self.stream(f"SELECT {columns} FROM dossiers{where}", parameters)
         return ({**row, "body": orjson.Fragment(row["body"])} for row in rows)
 
     def held_steps(self, code: str | None = None) -> Iterator[dict[str, Any]]:
@@ -133,7 +155,7 @@ class PortalStore(Store):
 
     def plant(self, code: str, state: int, fields: Mapping[str, Any], now: datetime) -> bool:
         """Hold a dossier nobody sent, unseen by the ledger and unchecked. False when its code is taken."""
-        if self.find(code) is not None:
+        if self.db.execute("SELECT 1 FROM dossiers WHERE code = ?", (code,)).fetchone():
             return False
         with self.transaction():
             self._store("", {**fields, "MaHoSo": code, "TrangThaiHoSo": str(state)}, now)
@@ -148,17 +170,37 @@ class PortalStore(Store):
             return error.clash
         return None
 
-    def _insert_one(self, unit: str, record: Mapping[str, Any], now: datetime) -> Write:
-        if self.find(record["MaHoSo"]) is not None:
-            raise _ClashError(Clash.EXISTS)
-        return self._store(unit, record, now)
+    def given_codes(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """The codes given to these dossiers of senders, beside the senders' own."""
+        found = [self.find_by_any(record["MaHoSo"]) for record in records] if self._gives_codes else []
+        return [{"MaHoSo": one.code, "MaHoSoDonVi": one.sender_code} for one in found if one and one.sender_code]
 
-    def _store(self, unit: str, record: Mapping[str, Any], now: datetime) -> Write:
+    def _insert_one(self, unit: str, record: Mapping[str, Any], now: datetime) -> Write:
+        code = record["MaHoSo"]
+        if self.find_by_any(code) is not None:
+            raise _ClashError(Clash.EXISTS)
+        province = unit.rpartition(".")[2]
+        if not self._gives_codes or province in code.partition("-")[0].split("."):
+            return self._store(unit, record, now)
+        (number,) = self.db.execute("SELECT count(*) + 1 FROM dossiers").fetchone()
+        given = f"{unit}-{record['NgayTiepNhan'][2:8]}-{number:05d}"
+        return self._store(unit, {**record, "MaHoSo": given}, now, sender_code=code)
+
+    def _store(self, unit: str, record: Mapping[str, Any], now: datetime, *, sender_code: str | None = None) -> Write:
         write = _dossier_write(record, now, Effect.INSERTED)
         self.db.execute(
-            "INSERT INTO dossiers (code, state, unit, created_at, changed_at, body, body_hash)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (write.code, write.state, unit, now.isoformat(), now.isoformat(), encode(record), write.body_hash),
+            "INSERT INTO dossiers (code, state, unit, created_at, changed_at, body, body_hash, sender_code)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                write.code,
+                write.state,
+                unit,
+                now.isoformat(),
+                now.isoformat(),
+                encode(record),
+                write.body_hash,
+                sender_code,
+            ),
         )
         return write
 
@@ -166,7 +208,9 @@ class PortalStore(Store):
         write = _dossier_write(record, now, Effect.UPDATED)
         held = self.db.execute("SELECT body_hash FROM dossiers WHERE code = ?", (write.code,)).fetchone()
         if held is None:
-            raise _ClashError(Clash.UNKNOWN)
+            if self.find(write.code) is None:
+                raise _ClashError(Clash.UNKNOWN)
+            return replace(self._store("", record, now), effect=Effect.UPDATED)
         if held[0] == write.body_hash:
             return replace(write, effect=Effect.NOOP)
         self.db.execute(
