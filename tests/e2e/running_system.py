@@ -95,6 +95,11 @@ class RunningSystem:
         rows = [each for system in self.sources for each in self.lines(system, "truth")]
         return {each["code"]: each["merged_state"] for each in rows if not _is_unlisted(each)}
 
+    def national_codes(self) -> dict[str, str]:
+        """Our codes of dossiers that were filed on the portal, by its own: the portal calls them so."""
+        rows = [each for system in self.sources for each in self.lines(system, "truth")]
+        return {each["national_code"]: each["code"] for each in rows if each["national_code"]}
+
     @property
     def sources(self) -> list[str]:
         """The systems that tell of dossiers."""

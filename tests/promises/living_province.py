@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from connectors.catalog import load_catalog
+from schemas.identifiers import dossier_short
 from schemas.states import State
 from schemas.times import VN
 
@@ -99,6 +100,12 @@ class Province:
         """Every dossier by its canonical code, as all systems that know it would tell it together."""
         rows = {each["code"]: each for system in self.sources for each in self.lines(system, "truth")}
         return {code: {**row, "state": row["merged_state"]} for code, row in rows.items() if not _is_unlisted(row)}
+
+    def holdings(self, target: str, what: str) -> list[dict[str, Any]]:
+        """The ``dossiers`` or ``steps`` that a target holds, under our codes: the portal calls its own by theirs."""
+        national = {each["national_code"]: ours for ours, each in self.truth().items()}
+        rows = self.lines(target, what)
+        return [{**row, "code": national.get(row["code"]) or dossier_short(row["code"])} for row in rows]
 
     def bring_in(self) -> None:
         """Pull every system until it has told everything; `hosync inbound` must run for those that call."""

@@ -45,7 +45,7 @@ def survived(province: Province) -> Province:
 
 @pytest.mark.parametrize("target", ["npsp", "province"])
 def test_p3_no_dossier_is_missing_after_workers_were_killed(survived: Province, target: str) -> None:
-    held = {dossier_short(each["code"]): each["state"] for each in survived.lines(target, "dossiers")}
+    held = {each["code"]: each["state"] for each in survived.holdings(target, "dossiers")}
     assert held == {code: each["state"] for code, each in survived.truth().items()}
 
 
@@ -69,9 +69,9 @@ def test_p2_no_target_is_told_an_older_step_after_a_newer_one(survived: Province
 
 def test_p3_emc_counts_each_step_at_most_once_and_every_doubtful_one_is_known(survived: Province) -> None:
     told = Counter((dossier_short(event["code"]), event["state"]) for event in survived.lines("emc", "steps"))
-    steps = survived.lines("npsp", "steps")  # the NPSP has all of them, by the tests above
+    steps = survived.holdings("npsp", "steps")  # the NPSP has all of them, by the tests above
     status = {1: 1, 2: 1, 4: 2, 9: 3, 10: 3}
-    due = Counter((dossier_short(step["code"]), status.get(step["state"], 0)) for step in steps)
+    due = Counter((step["code"], status.get(step["state"], 0)) for step in steps)
     assert told - due == Counter(), "EMC was told something twice, or something that never happened"
     report = survived.hosync("status", ok=(0, 1))
     (emc,) = (target for target in report["targets"] if target["target"] == "emc")

@@ -49,7 +49,7 @@ def _push_to_the_end(province: Province, target: str) -> None:
 
 @pytest.mark.parametrize("target", ["npsp", "province"])
 def test_p3_every_state_arrives_although_answers_were_lost(settled: Province, target: str) -> None:
-    held = {dossier_short(each["code"]): each["state"] for each in settled.lines(target, "dossiers")}
+    held = {each["code"]: each["state"] for each in settled.holdings(target, "dossiers")}
     assert held == {code: each["state"] for code, each in settled.truth().items()}
 
 
@@ -64,7 +64,7 @@ def test_p3_nothing_is_applied_twice_although_answers_were_lost(settled: Provinc
 def test_p3_the_emc_is_told_at_most_once_and_the_doubtful_events_are_counted(settled: Province) -> None:
     told = Counter((dossier_short(event["code"]), event["state"]) for event in settled.lines("emc", "steps"))
     status = {1: 1, 2: 1, 4: 2, 9: 3, 10: 3}
-    due = Counter((dossier_short(s["code"]), status.get(s["state"], 0)) for s in settled.lines("npsp", "steps"))
+    due = Counter((s["code"], status.get(s["state"], 0)) for s in settled.holdings("npsp", "steps"))
     assert told - due == Counter()
     (emc,) = (each for each in settled.hosync("status", ok=(0, 1))["targets"] if each["target"] == "emc")
     assert emc["doubtful"] > 0
