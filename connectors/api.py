@@ -57,7 +57,7 @@ class Item:
     """One message to a target. ``key`` names it in verdicts; ``known``: the target once acknowledged the dossier.
 
     ``held_as``: the code under which the target holds the dossier, or is likely to, where that is not the one that the
-    payload carries.
+    payload carries. ``notice``: of a step, what it is told as to a target on which the dossier was filed.
     """
 
     key: str
@@ -65,6 +65,7 @@ class Item:
     payload: Mapping[str, Any]
     known: bool = False
     held_as: str | None = None
+    notice: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ _STEP_FROM_DOSSIER = (
     "agency_name",
     "level",
     "due_at",
+    "online_payment",
+    "national_code",
 )
 
 

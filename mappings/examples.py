@@ -39,7 +39,8 @@ def _run_section(mapping: LoadedMapping, name: str, section: Section) -> Iterato
         if example.name is not None:
             given[example.name] = record
         ready = _with_moments(record) if mapping.direction is Direction.TARGET else record
-        converted = mapping.convert_steps([ready]) if name == "step" else mapping.convert_dossiers([ready])
+        convert = {"step": mapping.convert_steps, "notice": mapping.convert_notices}.get(name, mapping.convert_dossiers)
+        converted = convert([ready])
         result = converted.good[0][1] if converted.good else None
         problem = converted.bad[0] if converted.bad else None
         yield Outcome(

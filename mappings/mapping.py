@@ -64,6 +64,10 @@ class Mapping:
         """Convert canonical steps to a target's step messages."""
         return self._convert("step", steps)
 
+    def convert_notices(self, steps: Sequence[Record]) -> Converted:
+        """Convert canonical steps to a target's notices; nothing at all where it takes none."""
+        return self._convert("notice", steps) if "notice" in self.compiled else Converted([], [])
+
     def key_of(self, record: Record) -> str | None:
         """The record's own key in its system, for messages to people; ``None`` when the record has none."""
         for path in self.record_key:

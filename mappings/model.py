@@ -249,9 +249,13 @@ class TargetFile(_File):
     """What a dossier record is made of, where the target takes them."""
     step: Section | None = None
     """What a processing step is made of, where the target takes them."""
+    notice: Section | None = None
+    """What a step is told as of a dossier that was filed on the target itself, where it takes that besides."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "TargetFile":
         if self.dossier is None and self.step is None:
             raise ValueError("a target mapping needs a section dossier, step, or both")
+        if self.notice is not None and self.step is None:
+            raise ValueError("a notice tells of a step: add the section step")
         return self

@@ -61,7 +61,8 @@ def sections(found: MappingFile) -> dict[str, Section]:
     """The sections of a file by name; a source has one, named ``dossier``."""
     if isinstance(found, SourceFile):
         return {"dossier": Section(fields=found.fields, ignore=found.ignore, examples=found.examples)}
-    return {name: part for name, part in (("dossier", found.dossier), ("step", found.step)) if part is not None}
+    parts = {"dossier": found.dossier, "step": found.step, "notice": found.notice}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def model_issues(document: Document, error: ValidationError, prefix: Location = ()) -> Iterator[FileIssue]:

@@ -289,7 +289,11 @@ class _Run:
         """Translate; what can't be translated is settled as rejected, with field and rule, and named in the result."""
         convert = self.mapping.convert_dossiers if phase is Phase.DOSSIER else self.mapping.convert_steps
         converted = convert(sources)
-        messages = [self._message(rows[index], phase, sources[index], payload) for index, payload in converted.good]
+        notices = self._notices(rows, sources) if phase is Phase.STEP else {}
+        messages = [
+            self._message(rows[index], phase, sources[index], payload, notices.get(index))
+            for index, payload in converted.good
+        ]
         refused = [
             Settlement(
                 dossier_id=rows[problem.index].dossier_id,
@@ -307,7 +311,22 @@ class _Run:
         self._settle(refused)
         return messages, {settlement.dossier_id for settlement in refused}
 
-    def _message(self, row: Claimed, phase: Phase, source: Mapping[str, Any], payload: Mapping[str, Any]) -> _Outgoing:
+    def _notices(
+        self, rows: Sequence[Claimed], sources: Sequence[Mapping[str, Any]]
+    ) -> Mapping[int, Mapping[str, Any]]:
+        """What steps are told as besides, by position, of dossiers that were filed on the target itself."""
+        filed_there = [index for index, row in enumerate(rows) if self.codes.is_filed_there(row)]
+        converted = self.mapping.convert_notices([sources[index] for index in filed_there])
+        return {filed_there[index]: payload for index, payload in converted.good}
+
+    def _message(
+        self,
+        row: Claimed,
+        phase: Phase,
+        source: Mapping[str, Any],
+        payload: Mapping[str, Any],
+        notice: Mapping[str, Any] | None,
+    ) -> _Outgoing:
         step = int(source.get("step_no", 0))
         is_dossier = phase is Phase.DOSSIER
         steps_follow = Message.STEP in self.entry.messages and bool(row.steps)
@@ -319,6 +338,7 @@ class _Run:
                 payload=payload,
                 known=row.known,
                 held_as=self.codes.of(row),
+                notice=notice,
             ),
             phase=phase,
             version=row.version,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from connectors.api import Held, Outcome, Verdict
 from ledger import other_codes as ledger
 from ledger.types import Claimed
+from schemas.identifiers import dossier_short
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -41,6 +42,11 @@ class OtherCodes:
             return self._known.get(row.dossier_id)
         never_there = not row.known and row.acked_version == 0
         return row.dossier.get("national_code") if never_there else None
+
+    def is_filed_there(self, row: Claimed) -> bool:
+        """Whether the target holds the dossier under its national code, because it was filed on the target."""
+        national, there = row.dossier.get("national_code"), self.of(row)
+        return national is not None and there is not None and dossier_short(there) == national
 
     def to_ask(self, rows: Iterable[Claimed]) -> dict[str, list[str]]:
         """More codes to ask for, by our code."""

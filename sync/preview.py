@@ -43,6 +43,7 @@ class TargetPreview(BaseModel):
     target: str
     dossier: Mapping[str, Any] | None
     steps: tuple[Mapping[str, Any], ...]
+    notices: tuple[Mapping[str, Any], ...]
     problems: tuple[str, ...]
 
 
@@ -154,10 +155,12 @@ def _for_target(
     nothing = mappings.Converted(good=[], bad=[])
     records = mapping.convert_dossiers([outgoing_dossier(dossier)]) if Message.DOSSIER in entry.messages else nothing
     steps = mapping.convert_steps(outgoing_steps(dossier, now)) if Message.STEP in entry.messages else nothing
+    told = mapping.convert_notices(outgoing_steps(dossier, now)) if dossier.national_code else nothing
     return TargetPreview(
         target=target,
         dossier=shown(records.good[0][1]) if records.good else None,
         steps=tuple(shown(payload) for _, payload in steps.good),
+        notices=tuple(shown(payload) for _, payload in told.good),
         problems=tuple(f"{each.field}: {each.message} ({each.rule})" for each in (*records.bad, *steps.bad)),
     )
 

@@ -62,6 +62,8 @@ def _print(output: Output, system: str, number: int, record: RecordPreview) -> N
         payload: dict[str, Any] = {"dossier": target.dossier} if target.dossier is not None else {}
         if target.steps:
             payload["steps"] = list(target.steps)
+        if target.notices:
+            payload["notices"] = list(target.notices)
         panels.append(_panel(texts("As {target} gets it", target=target.target), payload, target.problems))
     if output.out.width < _SIDE_BY_SIDE_FROM:
         for panel in panels:

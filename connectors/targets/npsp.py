@@ -50,8 +50,17 @@ class NpspTarget:
         return Upserts(self._push_dossiers, self._time_for_splitting()).send(items, self._batch.dossiers)
 
     def send_steps(self, items: Sequence[Item]) -> list[Verdict]:
-        """Processing steps in chunks, each dossier's in order. One verdict per item."""
-        return Sequences(self._push_steps, self._time_for_splitting()).send(items, self._batch.steps)
+        """Processing steps in chunks, each dossier's in order. One verdict per item.
+
+        Of dossiers that were filed there also as notices, or only so: one by one, each after its step.
+        """
+        is_over = self._time_for_splitting()
+        noticed = [item for item in items if self._has_notice(item)]
+        others = [item for item in items if not self._has_notice(item)]
+        return [
+            *Sequences(self._push_steps, is_over).send(others, self._batch.steps),
+            *Sequences(self._push_notice, is_over).send(noticed, 1),
+        ]
 
     def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """The dossier as the portal holds it; ``None`` when it does not, under no written form of any of its codes."""
@@ -92,6 +101,21 @@ class NpspTarget:
 
     def _push_steps(self, items: Sequence[Item]) -> Reply:
         return self._reply(Service.STEPS, items)
+
+    def _has_notice(self, item: Item) -> bool:
+        told_by = self._options.filed_there.told_by
+        return told_by != "steps" and item.notice is not None and bool(item.notice.get("TrangThai"))
+
+    def _push_notice(self, items: Sequence[Item]) -> Reply:
+        """One item's step, where it is told by both, and then its notice."""
+        (item,) = items
+        if self._options.filed_there.told_by == "both":
+            reply = self._push_steps(items)
+            if reply.kind not in (Kind.DONE, Kind.EXISTS):
+                return reply
+        assert item.notice is not None
+        reply = self._reply(Service.NOTICE, [replace(item, payload=item.notice)])
+        return replace(reply, reason=f"{Service.NOTICE}: {reply.reason}") if reply.reason else reply
 
     def _reply(self, service: Service, items: Sequence[Item], update: bool | None = None) -> Reply:
         records = [{**item.payload, "MaHoSo": item.held_as} if item.held_as else item.payload for item in items]

@@ -7,8 +7,8 @@
 The last two are called without a session: their adapter holds it. When it tells of a session that is over, signing in
 is not ours to do, and everything waits.
 
-Assumed: that ``services`` names every service as ``dispatch`` does and wants the unit with each, that all three answer
-alike, and that ``dstcode`` disturbs no adapter. Seen of ``services`` is the pushing of dossiers only.
+Assumed: that ``services`` names every service and parameter as ``dispatch`` does and wants the unit with each, that all
+three answer alike, and that ``dstcode`` disturbs no adapter. Seen of ``services`` is the pushing of dossiers only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +33,7 @@ class Service(StrEnum):
 
     DOSSIERS = "DongBoHoSoMC"
     STEPS = "CapNhatTienDoHoSoMC"
+    NOTICE = "DongBoTrangThaiHoSo"
     LOOKUP = "TraCuuHoSo"
 
 
@@ -66,7 +67,10 @@ class Calls(Protocol):
     """One style."""
 
     def push(self, service: Service, records: Records, update: bool | None = None) -> Called:
-        """Send records; ``update`` where the service tells inserts from updates. Raises ``ConnectorError``."""
+        """Send records; ``update`` where the service tells inserts from updates. Raises ``ConnectorError``.
+
+        A notice goes alone: its service takes one record and no list.
+        """
         ...
 
     def try_out(self) -> str:
@@ -87,7 +91,7 @@ class Dispatch:
 
     def push(self, service: Service, records: Records, update: bool | None = None) -> Called:
         """Send records under a session."""
-        return self.call(service, {**_flag(update), "data": records})
+        return self.call(service, {**_flags(service, update), "data": _body(service, records)})
 
     def call(self, service: Service, arguments: Mapping[str, Any]) -> Called:
         """One call of a service, and once more with a fresh session when the portal says that ours is over.
@@ -120,8 +124,8 @@ class Services:
 
     def push(self, service: Service, records: Records, update: bool | None = None) -> Called:
         """Send the bare list to the service's own address."""
-        query = {"MaDinhDanhDV": self._line.unit, **_flag(update)}
-        return self._line.post(f"{self._base}/{service}", service, records, query)
+        query = {"MaDinhDanhDV": self._line.unit, **_flags(service, update)}
+        return self._line.post(f"{self._base}/{service}", service, _body(service, records), query)
 
     def try_out(self) -> str:
         """Connect."""
@@ -137,11 +141,12 @@ class Urls:
             (Service.DOSSIERS, False): calls.insert_path,
             (Service.DOSSIERS, True): calls.update_path,
             (Service.STEPS, None): calls.progress_path,
+            (Service.NOTICE, None): calls.notice_path or "",
         }
 
     def push(self, service: Service, records: Records, update: bool | None = None) -> Called:
         """Send the bare list to the address for it."""
-        return self._line.post(self._paths[service, update], service, records)
+        return self._line.post(self._paths[service, update], service, _body(service, records))
 
     def try_out(self) -> str:
         """Connect."""
@@ -159,8 +164,17 @@ def calls_of(line: Line) -> tuple[Calls, Dispatch | None]:
     return pushing, None if reads is None else Dispatch(line, reads)
 
 
-def _flag(update: bool | None) -> dict[str, str]:
+def _flags(service: Service, update: bool | None) -> dict[str, str]:
+    if service is Service.NOTICE:
+        return {"type": "2"}  # always sent so; what other types there are is not published
     return {} if update is None else {"isUpdating": "True" if update else "False"}
+
+
+def _body(service: Service, records: Records) -> Any:
+    if service is not Service.NOTICE:
+        return records
+    (alone,) = records
+    return alone
 
 
 def _connected(line: Line) -> str:

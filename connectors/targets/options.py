@@ -75,6 +75,17 @@ class UrlCalls(Part):
     """Where dossiers go that it knows."""
     progress_path: UrlPath
     """Where steps go."""
+    notice_path: UrlPath | None = None
+    """Where notices go about dossiers that were filed on the portal, if the adapter has such an address."""
+
+
+class FiledThere(Part):
+    """Dossiers that were filed on the portal itself, and that it holds under their national code."""
+
+    told_by: Literal["steps", "notices", "both"] = "both"
+    """How it learns of their progress: by steps (CapNhatTienDoHoSoMC), as of all others; by notices
+    (DongBoTrangThaiHoSo), one call each; or by both. Which codes a notice may carry says the mapping's table
+    ``notice_state``."""
 
 
 class NpspOptions(Part):
@@ -91,6 +102,8 @@ class NpspOptions(Part):
     """Where the adapter routes to; the connection's extra ``dstcode`` comes before it."""
     code_form: CodeForm = "long"
     """The written form of dossier codes there: ``000.00.12.H12-…`` or ``H12.12-…``. It is asked for first."""
+    filed_there: FiledThere = FiledThere()
+    """Dossiers that were filed on the portal itself."""
     exists_codes: tuple[str, ...] = ("3", "-3")
     setup_codes: tuple[str, ...] = ("-300", "-301", "-302", "-303", "-304")
     words: NpspWords = NpspWords()
@@ -104,6 +117,9 @@ class NpspOptions(Part):
         """What of ``entry`` needs a look-up where there is none: the key to blame, what is wrong, what to write."""
         if isinstance(self.calls, DispatchCalls) and self.reads is not None:
             yield ("options", "reads"), "not needed", "calls of style 'dispatch' answer questions themselves: remove it"
+        if isinstance(self.calls, UrlCalls) and not self.calls.notice_path and self.filed_there.told_by != "steps":
+            where = ("options", "filed_there", "told_by")
+            yield where, "style 'urls' has no address for notices", "write steps, or add options.calls.notice_path"
         if self.asking is not None:
             return
         style = f"style '{self.calls.style}' has no look-up"

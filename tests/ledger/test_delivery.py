@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger.delivery import backlog, claim, mark_sending, release, settle
 from ledger.types import Backlog, Claimed, Phase, Sending, SettleCounts, Settled
+from mappings.canonical import STEP_KEYS
 
 STEPS = [{"at": at(0), "state": 2, "unit": "Một cửa"}, {"at": at(1), "state": 4, "officer": "Lê Thử", "content": "x"}]
 
@@ -62,6 +63,14 @@ def test_every_field_of_the_canonical_record_is_there(world: World) -> None:
     (claimed,) = world.claim()
     fields = set(type(dossier()).model_fields) - {"steps"} | {"version"}
     assert set(claimed.dossier) == fields
+
+
+def test_every_field_that_a_target_mapping_may_read_of_a_step_is_there(world: World) -> None:
+    world.store(dossier(national_code="G22.99.99-260302-0001", online_payment=1))
+    (claimed,) = world.claim()
+    (step,) = claimed.steps
+    assert set(step) == STEP_KEYS
+    assert (step["national_code"], step["online_payment"]) == ("G22.99.99-260302-0001", 1)
 
 
 # --- who gets it ------------------------------------------------------------------------------------------------

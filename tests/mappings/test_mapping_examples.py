@@ -29,6 +29,7 @@ CONTRACT_PARTS = {
     ("ilis", "dossier"): ("ilis/calls", "record"),
     ("npsp", "dossier"): ("npsp/mapi", "dossier"),
     ("npsp", "step"): ("npsp/mapi", "step"),
+    ("npsp", "notice"): ("npsp/mapi", "notice"),
     ("province", "dossier"): ("province/document", "document"),
     ("province", "step"): ("province/document", "trace"),
     ("emc", "step"): ("emc/tracking", ""),

@@ -30,6 +30,7 @@ RESULT = _names("TenGiayTo MaThanhPhanHoSo GiayToId DuongDanTepTinKetQua MaGiayT
 STEP = _names("""
     MaHoSo NguoiXuLy ChucDanh ThoiDiemXuLy PhongBanXuLy NoiDungXuLy TrangThai NgayBatDau NgayKetThucTheoQuyDinh
 """)
+NOTICE = _names("MaHoSo MaHoSoDonVi MaDoiTuong NoiDung NgayXuLy TrangThai TaiLieuXuLy")
 ALWAYS_DEMANDED = _names("""
     MaHoSo MaTTHC TenTTHC MaLinhVuc TenLinhVuc LoaiDoiTuong NgayTiepNhan TrangThaiHoSo HinhThuc DonViXuLy
 """)
@@ -57,7 +58,14 @@ def test_every_field_of_a_step_is_filled_or_left_out_for_a_reason() -> None:
     assert spoken_of(LOADED.sections["step"]) == sorted(STEP)
 
 
-@pytest.mark.parametrize(("part", "names"), [("dossier", RECORD), ("result", RESULT), ("step", STEP)])
+def test_every_field_of_a_notice_is_filled_or_left_out_for_a_reason() -> None:
+    assert spoken_of(LOADED.sections["notice"]) == sorted(NOTICE)
+
+
+PARTS = [("dossier", RECORD), ("result", RESULT), ("step", STEP), ("notice", NOTICE)]
+
+
+@pytest.mark.parametrize(("part", "names"), PARTS)
 def test_the_contract_knows_the_same_fields(part: str, names: list[str]) -> None:
     assert sorted(CONTRACT["$defs"][part]["properties"]) == sorted(names)
 

@@ -18,7 +18,11 @@ from sync import decisions
 from sync.errors import SyncError
 
 URLS = UrlCalls(
-    style="urls", insert_path="/HoSo/ThemMoi", update_path="/HoSo/CapNhat", progress_path="/HoSo/DongBoTienTrinh"
+    style="urls",
+    insert_path="/HoSo/ThemMoi",
+    update_path="/HoSo/CapNhat",
+    progress_path="/HoSo/DongBoTienTrinh",
+    notice_path="/HoSo/ThongBao",
 )
 NOBODY_TO_ASK = {
     "operations": Operations(dossier=Operation(in_doubt=InDoubt.RESEND), step=Operation(in_doubt=InDoubt.RESEND)),

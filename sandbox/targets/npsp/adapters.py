@@ -2,8 +2,8 @@
 
 Seen in public implementations: ``POST /api/SynsTTHCC/DongBoHoSoMC?MaDinhDanhDV=…&isUpdating=True`` with a bare array;
 three configured addresses with a bare array, of which the one for steps answers something that is read as plain text.
-Assumed: the other names below that path; the three addresses; that refusals of steps are plain text too; that the
-adapter's own session is always good, and its caller is known by where he calls from.
+Assumed: the other names below that path; the addresses, and that there is one for notices; that refusals of steps are
+plain text too; that the adapter's own session is always good, and its caller is known by where he calls from.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,16 +19,17 @@ from sandbox.http import json_response
 from sandbox.targets.npsp import answers
 
 SERVICES_PATH = "/api/SynsTTHCC"
-DOSSIERS, STEPS = "DongBoHoSoMC", "CapNhatTienDoHoSoMC"
+DOSSIERS, STEPS, NOTICE = "DongBoHoSoMC", "CapNhatTienDoHoSoMC", "DongBoTrangThaiHoSo"
 
 URLS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
     {
         "/HoSo/ThemMoi": (DOSSIERS, "False"),
         "/HoSo/CapNhat": (DOSSIERS, "True"),
         "/HoSo/DongBoTienTrinh": (STEPS, None),
+        "/HoSo/ThongBao": (NOTICE, None),
     }
 )
-"""The three addresses: which service each is, and what it says of ``isUpdating``."""
+"""The addresses: which service each is, and what it says of ``isUpdating``."""
 
 Act = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Serves the body that the dispatch style would have sent, without looking for a session."""
@@ -39,13 +40,13 @@ def adapter_routes(act: Act, unit: str) -> list[Route]:
 
     async def by_service(request: Request) -> Response:
         query = request.query_params
-        flag = {"isUpdating": query["isUpdating"]} if "isUpdating" in query else {}
+        flag = {name: query[name] for name in ("isUpdating", "type") if name in query}
         body = {"madonvi": query.get("MaDinhDanhDV"), "service": request.path_params["service"], **flag}
         return json_response(await _served(request, act, body))
 
     async def by_url(request: Request) -> Response:
         service, flag = URLS[request.url.path]
-        answer = await _served(request, act, {"madonvi": unit, "service": service, "isUpdating": flag})
+        answer = await _served(request, act, {"madonvi": unit, "service": service, "isUpdating": flag, "type": "2"})
         return PlainTextResponse(answer["message"]) if service == STEPS else json_response(answer)
 
     return [

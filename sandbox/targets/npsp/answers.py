@@ -20,6 +20,8 @@ NO_SERVICE = Refusal("-1", "Dịch vụ (service) không tồn tại hoặc khô
 NOT_JSON = Refusal("-1", "Dữ liệu không hợp lệ: nội dung không phải JSON")
 BAD_FLAG = Refusal("-1", 'Dữ liệu không hợp lệ: isUpdating phải là "True" hoặc "False"')
 
+BAD_TYPE = Refusal("-1", 'Dữ liệu không hợp lệ: type phải là "2"')
+
 
 def missing(name: str) -> Refusal:
     """A parameter of the service that was not sent."""

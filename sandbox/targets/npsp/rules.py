@@ -1,4 +1,4 @@
-"""What the portal checks in a dossier record and in a step record, as pure functions.
+"""What the portal checks in a dossier record, a step record and a notice, as pure functions.
 
 Seen in public implementations: the field names, which fields every implementer sends, dates as ``yyyyMMddHHmmss`` in
 local time, the code lists, all values as JSON strings, "True"/"False" for IsDeleted, the length limits, and that a
@@ -209,6 +209,22 @@ STEP_RULES = (
     Rule("NgayBatDau", False, date),
     Rule("NgayKetThucTheoQuyDinh", False, date),
 )
+
+NOTICE_CODES = tuple(str(code) for code in range(1, 12))
+"""All codes that senders were seen to give a notice; a portal may know fewer."""
+
+
+def notice_rules(codes: Sequence[str]) -> tuple[Rule, ...]:
+    """The rules of a notice about a dossier that was filed on the portal, which knows these ``codes``."""
+    return (
+        Rule("MaHoSo", True, shaped(_DOSSIER_CODE)),
+        Rule("MaHoSoDonVi", True, shaped(_DOSSIER_CODE)),
+        Rule("NoiDung", True, text()),
+        Rule("NgayXuLy", True, date),
+        Rule("TrangThai", True, one_of(*codes)),
+        Rule("MaDoiTuong", False, text(255)),
+        Rule("TaiLieuXuLy", False, rows(_PAPER_RULES)),
+    )
 
 
 def first_refusal(record: Mapping[str, Any], rules: Iterable[Rule]) -> Refusal | None:

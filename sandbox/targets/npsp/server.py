@@ -11,7 +11,8 @@ about the session; a request without a valid dstcode goes nowhere; several sessi
 Connection: login and password; extra ``dstcode`` (when given, requests must carry exactly it), ``session_s``
 (lifetime of a session in seconds, default 600), ``madonvi`` (the unit that the adapter with three addresses is for),
 ``own_agency`` (how the codes of dossiers begin that were filed on the portal; none when absent), ``gives_codes`` (see
-``store.py``).
+``store.py``), ``notice_codes`` (those a notice may carry; all when absent). Beside the usual control endpoints:
+``GET notices``.
 """
 
 import uuid
@@ -29,11 +30,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.http import ServerOptions, json_response, last_segment, read_json, server_home, with_controls
+from sandbox.http import ServerOptions, json_lines, json_response, last_segment, read_json, server_home, with_controls
 from sandbox.targets.control import control_routes
 from sandbox.targets.npsp import answers, catalogue
 from sandbox.targets.npsp.adapters import adapter_routes, service_of
-from sandbox.targets.npsp.rules import DOSSIER_RULES, STEP_RULES, Refusal, check_batch
+from sandbox.targets.npsp.rules import (
+    DOSSIER_RULES,
+    NOTICE_CODES,
+    STEP_RULES,
+    Refusal,
+    check_batch,
+    notice_rules,
+)
 from sandbox.targets.npsp.store import PortalStore
 from sandbox.targets.passes import Passes
 from sandbox.targets.store import Clock
@@ -54,10 +62,12 @@ class Portal:
         self._options = options
         self._clock = clock
         self._wording = answers.Wording()
+        self._notice_rules = notice_rules(options.extra.get("notice_codes", NOTICE_CODES))
         self.sessions = Passes(timedelta(seconds=float(options.extra.get("session_s", _SESSION_S))))
         self._services: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
             "DongBoHoSoMC": self._take_dossiers,
             "CapNhatTienDoHoSoMC": self._take_steps,
+            "DongBoTrangThaiHoSo": self._take_notice,
             "TraCuuHoSo": self._look_up,
             "LayThuTuc": self._procedure,
             "LayDanhSachTTHC": lambda _: self._wording.success(result=catalogue.procedures()),
@@ -125,6 +135,15 @@ class Portal:
         clash = self._store.add_steps(body["data"], self._clock())
         return self._wording.success() if clash is None else self._wording.clash(clash)
 
+    def _take_notice(self, body: Mapping[str, Any]) -> Answer:
+        if body.get("type") != "2":
+            return answers.BAD_TYPE
+        refusal = check_batch([body.get("data")], self._notice_rules)
+        if refusal is not None:
+            return refusal
+        clash = self._store.add_notice(body["data"], self._clock())
+        return self._wording.success() if clash is None else self._wording.clash(clash)
+
     def _look_up(self, body: Mapping[str, Any]) -> Answer:
         code = body.get("mahoso")
         if not isinstance(code, str) or not code:
@@ -184,6 +203,9 @@ def build(home: Path, options: ServerOptions, clock: Clock = lambda: datetime.no
     async def call(request: Request) -> Response:
         return await dispatch(request, portal.call)
 
+    async def notices(_request: Request) -> Response:
+        return json_lines(store.notices())
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
@@ -197,7 +219,7 @@ def build(home: Path, options: ServerOptions, clock: Clock = lambda: datetime.no
     return with_controls(
         Starlette(routes=routes, lifespan=lifespan),
         name=options.name,
-        controls=control_routes(store, tuple(State), clock),
+        controls=[*control_routes(store, tuple(State), clock), Route("/notices", notices, methods=["GET"])],
         operation_of=operation_of,
         login_operations=frozenset({"login"}),
         expire_sessions=portal.sessions.expire_all,

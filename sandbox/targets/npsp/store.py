@@ -8,8 +8,8 @@ Two kinds of dossier are held under another code than their sender's, which is k
 * those that were given a code, where the portal does that (seen: for codes without the sender's province, in the form
   ``<agency>-<yyMMdd>-<five digits>``).
 A step belongs to its dossier and is known by (MaHoSo, ThoiDiemXuLy, TrangThai, NoiDungXuLy); the same step again
-changes nothing. Steps do not move the dossier: its state is the TrangThaiHoSo of its last record (assumed, no public
-source says that the portal derives one from the other).
+changes nothing; a notice about a dossier born here likewise. Neither moves the dossier: its state is the TrangThaiHoSo
+of its last record (assumed, no public source says that the portal derives one from the other).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +45,15 @@ CREATE TABLE IF NOT EXISTS steps (
     stored_at TEXT NOT NULL,
     body BLOB NOT NULL,
     body_hash BLOB NOT NULL,
+    UNIQUE (code, key)
+);
+CREATE TABLE IF NOT EXISTS notices (
+    id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL,
+    key TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    stored_at TEXT NOT NULL,
+    body BLOB NOT NULL,
     UNIQUE (code, key)
 );
 INSERT OR IGNORE INTO tallies VALUES ('dossiers', 0), ('steps', 0);
@@ -111,6 +120,15 @@ class PortalStore(Store):
     def add_steps(self, records: Sequence[Mapping[str, Any]], now: datetime) -> Clash | None:
         """Store steps, all or none; UNKNOWN when any of their dossiers is not there."""
         return self._apply(records, lambda record: self._add_step(record, now))
+
+    def add_notice(self, record: Mapping[str, Any], now: datetime) -> Clash | None:
+        """Store a notice about a dossier born here, which tells its sender's code; UNKNOWN when it was not."""
+        return self._apply([record], lambda notice: self._add_notice(notice, now))
+
+    def notices(self) -> Iterator[dict[str, Any]]:
+        """Every notice in the order of storing."""
+        rows = self.stream("SELECT code, key, state, stored_at, body FROM notices ORDER BY id")
+        return ({**row, "body": orjson.Fragment(row["body"])} for row in rows)
 
     def find(self, code: str) -> Held | None:
         """The dossier stored under exactly this code, or born here with it."""
@@ -236,6 +254,28 @@ class PortalStore(Store):
             "INSERT INTO steps (code, key, state, stored_at, body, body_hash) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (code, key) DO NOTHING",
             (write.code, write.key, write.state, now.isoformat(), body, write.body_hash),
+        )
+        return write if stored.rowcount else replace(write, effect=Effect.NOOP)
+
+    def _add_notice(self, record: Mapping[str, Any], now: datetime) -> Write:
+        code, body = record["MaHoSo"], encode(record)
+        if not (self._born and code.startswith(self._born)):
+            raise _ClashError(Clash.UNKNOWN)
+        self.db.execute("UPDATE dossiers SET sender_code = ? WHERE code = ?", (record["MaHoSoDonVi"], code))
+        content = fingerprint(record["NoiDung"].encode()).hex()
+        write = Write(
+            at=now,
+            operation="DongBoTrangThaiHoSo",
+            code=code,
+            key=f"{record['NgayXuLy']}|{record['TrangThai']}|{content}",
+            effect=Effect.INSERTED,
+            state=int(record["TrangThai"]),
+            body_hash=fingerprint(body),
+        )
+        stored = self.db.execute(
+            "INSERT INTO notices (code, key, state, stored_at, body) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (code, key) DO NOTHING",
+            (code, write.key, write.state, now.isoformat(), body),
         )
         return write if stored.rowcount else replace(write, effect=Effect.NOOP)
 

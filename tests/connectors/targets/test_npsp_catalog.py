@@ -11,7 +11,13 @@ from connectors.catalog import FOLDER, load_entry
 from connectors.catalog_models import TargetEntry
 from connectors.errors import CatalogError
 
-URLS = {"style": "urls", "insert_path": "/them", "update_path": "/sua", "progress_path": "/tien-trinh"}
+URLS = {
+    "style": "urls",
+    "insert_path": "/them",
+    "update_path": "/sua",
+    "progress_path": "/tien-trinh",
+    "notice_path": "/thong-bao",
+}
 SERVICES = {"style": "services"}
 
 
@@ -49,6 +55,14 @@ def test_it_loads_with_policies_that_need_none_or_with_somewhere_to_ask(
     beside = load_entry(written(tmp_path, calls=calls, dossier="ask", method="lookup", reads={}))
     assert isinstance(beside, TargetEntry)
     assert beside.is_compared
+
+
+def test_addresses_without_one_for_notices_tell_by_steps_alone(tmp_path: Path) -> None:
+    calls = {key: value for key, value in URLS.items() if key != "notice_path"}
+    with pytest.raises(CatalogError, match=r"told_by: style 'urls' has no address for notices.*notice_path"):
+        load_entry(written(tmp_path, calls=calls, dossier="resend", method="none"))
+    steps_alone = {"told_by": "steps"}
+    load_entry(written(tmp_path, calls=calls, dossier="resend", method="none", filed_there=steps_alone))
 
 
 def test_dispatch_needs_nobody_to_ask_for_it(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ STYLES = {
         insert_path="/HoSo/ThemMoi",
         update_path="/HoSo/CapNhat",
         progress_path="/HoSo/DongBoTienTrinh",
+        notice_path="/HoSo/ThongBao",
     ),
 }
 

@@ -308,3 +308,72 @@ def test_what_was_taken_outlives_a_restart_and_sessions_do_not(running: Any) -> 
         assert first.state() == "2"
         assert succeeded(first.steps(step()))
         assert [write["effect"] for write in server.lines("writes")] == ["inserted", "inserted", "noop"]
+
+
+NATIONAL = "G22.99.99-250812-0001"
+
+
+def notice(code: str = NATIONAL, **changes: Any) -> dict[str, Any]:
+    return {
+        "MaHoSo": code,
+        "MaHoSoDonVi": "H12.07-250812-0001",
+        "NoiDung": "Đã tiếp nhận",
+        "NgayXuLy": "20250812083000",
+        "TrangThai": "2",
+    } | changes
+
+
+@pytest.fixture
+def birthplace(start: Any) -> Client:
+    return Client(start(build, "npsp", own_agency="G22.99.99", notice_codes=["2", "5"]))
+
+
+def test_a_dossier_that_was_filed_here_is_there_before_anybody_tells_of_it(birthplace: Client) -> None:
+    assert birthplace.state(NATIONAL) == "1"
+    assert not succeeded(birthplace.insert(record(NATIONAL)))
+    assert succeeded(birthplace.update(record(NATIONAL, TrangThaiHoSo="4")))
+    assert birthplace.state(NATIONAL) == "4"
+    assert effects(birthplace) == [("DongBoHoSoMC", "updated")]
+
+
+def test_a_notice_tells_the_senders_code_and_is_stored_once(birthplace: Client) -> None:
+    birthplace.update(record(NATIONAL))
+    for _ in range(2):
+        assert succeeded(birthplace.call("DongBoTrangThaiHoSo", type="2", data=notice()))
+    (found,) = birthplace.call("TraCuuHoSo", mahoso="H12.07-250812-0001")["result"]
+    assert found == {"MaHoSo": NATIONAL, "MaHoSoDonVi": "H12.07-250812-0001", "TrangThaiHoSo": "2"}
+    assert [row["state"] for row in birthplace.server.lines("notices")] == [2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"code": "H12.07-250812-0001"}, "không tồn tại"),
+        ({"TrangThai": "9"}, "TrangThai"),
+        ({"NgayXuLy": ""}, "NgayXuLy"),
+    ],
+)
+def test_a_notice_about_another_dossier_or_with_another_code_is_refused(
+    birthplace: Client, changes: dict[str, str], said: str
+) -> None:
+    assert said in birthplace.call("DongBoTrangThaiHoSo", type="2", data=notice(**changes))["message"]
+
+
+def test_codes_of_other_provinces_are_replaced_where_the_portal_does_that(start: Any) -> None:
+    client = Client(start(build, "npsp", gives_codes=True))
+    (given,) = client.insert(record("H26.14-250812-0001"), record("H12.07-250812-0001"))["result"]
+    assert given == {"MaHoSo": "000.00.00.H12-250812-00001", "MaHoSoDonVi": "H26.14-250812-0001"}
+    assert not succeeded(client.update(record("H26.14-250812-0001")))
+    assert client.call("TraCuuHoSo", mahoso="H26.14-250812-0001")["result"][0]["MaHoSo"] == given["MaHoSo"]
+
+
+def test_the_other_styles_of_adapter_lead_to_the_same_dossiers(client: Client) -> None:
+    post = client.server.post
+    services = "/api/SynsTTHCC/DongBoHoSoMC?MaDinhDanhDV=000.00.00.H12&isUpdating="
+    assert succeeded(post(services + "False", json=[record()]).json())
+    assert post("/HoSo/ThemMoi", json=[record()]).json()["error_code"] in ("3", "-3")
+    assert succeeded(post("/HoSo/CapNhat", json=[record(TrangThaiHoSo="4")]).json())
+    assert "thành công" in post("/HoSo/DongBoTienTrinh", json=[step()]).text.lower()
+    assert post("/HoSo/DongBoTienTrinh", json=[step(TrangThai="77")]).text.startswith("Dữ liệu không hợp lệ")
+    assert client.state() == "4"
+    assert post("/api/SynsTTHCC/DongBoHoSoMC?isUpdating=True", json=[record()]).json()["error_code"] == "-1"
