@@ -306,6 +306,23 @@ def push(
 
 
 @app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+def catalogues(
+    lang: Lang,
+    targets: Annotated[list[str] | None, typer.Argument(help="Targets; all that publish some when left out.")] = None,
+    ask: Annotated[bool, typer.Option("--pull/--no-pull", help="Ask the targets first, or show what is known.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Danh mục của hệ thống đích. / Pull what the targets publish; list our codes that they do not."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import catalogues as command
+
+        return command.run(output, targets or [], pull=ask)
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
 def reconcile(
     lang: Lang,
     targets: Annotated[list[str] | None, typer.Argument(help="Targets; all when left out.")] = None,

@@ -95,6 +95,23 @@ class Held:
     held_as: str | None = None
 
 
+class Catalogue(StrEnum):
+    """What a target may publish: the codes that it knows."""
+
+    PROCEDURE = "procedure"
+    AGENCY = "agency"
+    FIELD = "field"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One published code, as the target writes it, with its name and what it belongs to."""
+
+    code: str
+    name: str
+    parent: str | None = None
+
+
 class CheckStatus(StrEnum):
     """Result of one check of a connector."""
 
@@ -134,6 +151,14 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release connections."""
+        ...
+
+
+class GivesCatalogues(Protocol):
+    """What a target offers beside the rest whose catalog entry has ``catalogues``."""
+
+    def catalogue(self, kind: Catalogue) -> list[CatalogueEntry]:
+        """Everything of one kind that it publishes. Raises ConnectorError."""
         ...
 
 

@@ -365,6 +365,18 @@ class Reconcile(Part):
     """So many are healed whatever the share: in a small target a handful is soon a large share."""
 
 
+class Catalogues(Part):
+    """The catalogues that a target publishes (procedures, agencies, fields), and what is done with them."""
+
+    schedule: Cron | None = "40 3 * * *"
+    """When they are pulled, in Vietnamese local time; ``null``: only by hand."""
+    blocking: bool = False
+    """Whether a dossier waits whose procedure, agency or field the target does not publish. Otherwise it is sent, and
+    listed. Nothing waits before the first pull."""
+    most_lost: float = Field(default=0.5, ge=0, le=1)
+    """A catalogue that has lost more than this share of its entries is not taken over: it was probably cut."""
+
+
 class TargetEntry(Entry):
     """A system that dossiers are pushed to."""
 
@@ -389,6 +401,8 @@ class TargetEntry(Entry):
     dossier that was filed with it. Such codes are asked for and kept, and messages go under them."""
     reconcile: Reconcile
     """How it is compared with the ledger."""
+    catalogues: Catalogues | None = None
+    """The catalogues that it publishes, where it does."""
 
     @property
     def is_compared(self) -> bool:

@@ -8,6 +8,7 @@ LedgerError
 ├── UnknownRun             no such run, or it belongs to another system
 ├── PageRefused            the page cannot be stored as given (numbers do not add up, number used twice)
 ├── RunSuperseded          a newer run has moved the cursor on: this run must stop
+├── CatalogueShrunk        a target's catalogue is empty or much shorter than before: it was not taken over
 └── PageContended          another writer kept changing the same dossiers: try the page again
 
 Whatever is raised, the transaction has left no trace: nothing of the page is stored and the cursor stays. Messages
@@ -47,6 +48,16 @@ class AlreadyRunning(LedgerError):
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is already running in another process: wait until it has ended, then try again.")
         self.what = what
+
+
+class CatalogueShrunk(LedgerError):
+    """A catalogue is empty or has lost more entries than is believable; what there was is kept."""
+
+    def __init__(self, system: str, kind: str, *, held: int, told: int) -> None:
+        super().__init__(
+            f"{system}: its catalogue '{kind}' has {told} entries and had {held}: it was not taken over. Ask its owner "
+            "whether that is right; if so, raise catalogues.most_lost in the catalog entry and pull again."
+        )
 
 
 class UnknownRun(LedgerError):

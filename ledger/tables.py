@@ -447,6 +447,38 @@ break_ = Table(
     Index("break_open", "target", "key", postgresql_where=text("status <> 'closed'")),
 )
 
+# --- what targets publish -----------------------------------------------------------------------------------------
+
+catalogue_pull = Table(
+    "catalogue_pull",
+    metadata,
+    Column("pull_id", BigInteger, Identity(always=True), primary_key=True),
+    _text("system"),
+    _text("kind"),
+    _time("pulled_at", optional=False, default_now=True),
+    _count("entries"),
+    _count("added"),
+    _count("changed"),
+    _count("gone"),
+    Index("catalogue_pull_by_kind", "system", "kind", "pull_id"),
+    comment="One pull of one catalogue that a target publishes: procedures, agencies, fields.",
+)
+
+catalogue_entry = Table(
+    "catalogue_entry",
+    metadata,
+    _text("system"),
+    _text("kind"),
+    Column("code", Text, nullable=False, comment="in the form in which codes are compared"),
+    _text("name"),
+    _text("parent", optional=True),
+    _time("valid_from", optional=False, default_now=True),
+    _time("valid_until"),
+    PrimaryKeyConstraint("system", "kind", "code", "valid_from"),
+    Index("catalogue_entry_now", "system", "kind", "code", unique=True, postgresql_where=text("valid_until IS NULL")),
+    comment="What a catalogue says of a code, and from when to when it said so.",
+)
+
 # --- systems that call us -----------------------------------------------------------------------------------------
 
 inbox = Table(

@@ -26,8 +26,10 @@ from connectors.api import Held, Item, Outcome, Verdict
 from connectors.catalog_models import InDoubt, Message, TargetEntry
 from connectors.errors import ConnectorError
 from ledger import delivery
+from ledger.catalogues import UNPUBLISHED
 from ledger.types import Backlog, Claimed, Phase, Sending, Settled, Settlement
 from sync import decisions
+from sync.catalogues import PublishedCodes
 from sync.context import now
 from sync.other_codes import OtherCodes
 from sync.senders import Senders
@@ -171,9 +173,12 @@ class _Run:
     counts: Counter[str] = field(default_factory=Counter)
     senders: Senders = field(init=False)
     codes: OtherCodes = field(init=False)
+    published: PublishedCodes = field(init=False)
 
     def __post_init__(self) -> None:
         self.codes = OtherCodes(self.context.engine, self.entry)
+        is_strict = self.entry.catalogues is not None and self.entry.catalogues.blocking
+        self.published = PublishedCodes.of(self.context.engine, self.entry) if is_strict else PublishedCodes({})
 
     @property
     def claim_size(self) -> int:
@@ -244,6 +249,8 @@ class _Run:
     # -- waves -------------------------------------------------------------------------------------------------
 
     def _send_dossiers(self, rows: Sequence[Claimed]) -> list[Claimed]:
+        unpublished = {row.dossier_id: self.published.missing(row.dossier) for row in rows}
+        rows = self._held_back(rows, unpublished)
         pending = [row for row in rows if row.acked_version < row.version]
         ready, refused = self._messages(pending, Phase.DOSSIER, [row.dossier for row in pending])
         same = [message for message in ready if message.fingerprint == message.row.acked_fingerprint]
@@ -253,6 +260,23 @@ class _Run:
         )
         stopped = {message.row.dossier_id for message in ready} - sent - {message.row.dossier_id for message in same}
         return [row for row in rows if row.dossier_id not in stopped | refused]
+
+    def _held_back(self, rows: Sequence[Claimed], unpublished: Mapping[int, Sequence[str]]) -> list[Claimed]:
+        """Settle those with codes that the target does not publish; the rest is returned."""
+        self._settle(
+            Settlement(
+                dossier_id=row.dossier_id,
+                token=row.token,
+                phase=Phase.DOSSIER,
+                outcome=Settled.REJECTED,
+                version=row.version,
+                step=0,
+                reason=f"{UNPUBLISHED}{', '.join(unpublished[row.dossier_id])}",
+            )
+            for row in rows
+            if unpublished[row.dossier_id]
+        )
+        return [row for row in rows if not unpublished[row.dossier_id]]
 
     def _pass_over_dossiers(self, rows: Sequence[Claimed]) -> None:
         # A target that takes no records owes us no acknowledgement of one: only its steps can be outstanding.

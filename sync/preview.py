@@ -20,6 +20,7 @@ from connectors import connections, factory
 from connectors.catalog_models import Message, PullStyle
 from ledger.standing import Standing, standings
 from schemas.dossier import Dossier, Progress
+from sync.catalogues import PublishedCodes
 from sync.errors import SyncError
 from sync.outgoing import outgoing_dossier, outgoing_steps
 from sync.pull import open_codes
@@ -45,6 +46,7 @@ class TargetPreview(BaseModel):
     steps: tuple[Mapping[str, Any], ...]
     notices: tuple[Mapping[str, Any], ...]
     problems: tuple[str, ...]
+    unpublished: tuple[str, ...] = ()
 
 
 class RecordPreview(BaseModel):
@@ -81,6 +83,7 @@ def preview(
     problems: dict[int, list[str]] = {}
     for problem in validated.bad:
         problems.setdefault(problem.index, []).append(f"{problem.field}: {problem.message} ({problem.rule})")
+    published = {entry.system: PublishedCodes.of(context.engine, entry) for entry in catalog.targets} if context else {}
     known = standings(context.engine, [dossier.code for dossier in dossiers.values()]) if context else {}
     return [
         _record(
@@ -91,6 +94,7 @@ def preview(
             now,
             standing=known.get(dossiers[index].code) if index in dossiers else None,
             reveal=reveal,
+            published=published,
         )
         for index, record in enumerate(records)
     ]
@@ -128,13 +132,14 @@ def _record(
     *,
     standing: Standing | None,
     reveal: bool,
+    published: Mapping[str, PublishedCodes],
 ) -> RecordPreview:
     canonical = dossier.model_dump(mode="json", exclude_none=True) if dossier else None
     # Of a record that we could not read we don't know what is personal: then everything is masked.
     hide = _Mask(None if canonical is None else _personal_values(canonical))
     shown = _as_it_is if reveal else hide.applied
     targets = (
-        tuple(_for_target(catalog, target.system, dossier, now, shown) for target in catalog.targets)
+        tuple(_for_target(catalog, target.system, dossier, now, shown, published) for target in catalog.targets)
         if isinstance(dossier, Dossier)
         else ()
     )
@@ -148,7 +153,12 @@ def _record(
 
 
 def _for_target(
-    catalog: Catalog, target: str, dossier: Dossier, now: datetime, shown: Callable[[Any], Any]
+    catalog: Catalog,
+    target: str,
+    dossier: Dossier,
+    now: datetime,
+    shown: Callable[[Any], Any],
+    published: Mapping[str, PublishedCodes],
 ) -> TargetPreview:
     entry = catalog.target(target)
     mapping = mappings.load(entry.mapping, mappings.Direction.TARGET)
@@ -162,6 +172,7 @@ def _for_target(
         steps=tuple(shown(payload) for _, payload in steps.good),
         notices=tuple(shown(payload) for _, payload in told.good),
         problems=tuple(f"{each.field}: {each.message} ({each.rule})" for each in (*records.bad, *steps.bad)),
+        unpublished=tuple(published[target].missing(outgoing_dossier(dossier))) if target in published else (),
     )
 
 

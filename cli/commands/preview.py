@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +65,10 @@ def _print(output: Output, system: str, number: int, record: RecordPreview) -> N
             payload["steps"] = list(target.steps)
         if target.notices:
             payload["notices"] = list(target.notices)
-        panels.append(_panel(texts("As {target} gets it", target=target.target), payload, target.problems))
+        warnings = [
+            texts("{target} does not publish: {code}", target=target.target, code=code) for code in target.unpublished
+        ]
+        panels.append(_panel(texts("As {target} gets it", target=target.target), payload, target.problems, warnings))
     if output.out.width < _SIDE_BY_SIDE_FROM:
         for panel in panels:
             output.out.print(panel)
@@ -99,7 +103,8 @@ def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(VN):%d/%m/%Y %H:%M:%S}"
 
 
-def _panel(title: str, document: Any, problems: tuple[str, ...]) -> Panel:
+def _panel(title: str, document: Any, problems: tuple[str, ...], warnings: Sequence[str] = ()) -> Panel:
     complaints = [Text(f"✗ {problem}", style="red") for problem in problems]
+    complaints += [Text(f"! {warning}", style="yellow") for warning in warnings]
     body = Group(*complaints, JSON.from_data(document, default=str))
     return Panel(body, title=title, title_align="left", border_style="red" if problems else "dim")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from connectors.api import CheckResult, Held, Item, Verdict
+from connectors.api import Catalogue, CatalogueEntry, CheckResult, Held, Item, Verdict
 from connectors.catalog_models import TargetEntry
 from connectors.connections import ConnectionSettings
 from connectors.errors import BrokenAnswer, ConnectorError, Refused
@@ -25,6 +25,11 @@ from connectors.targets.npsp_codes import given_codes, other_code
 from connectors.targets.options import NpspOptions
 
 _FIELDS = {"NgayTiepNhan": "received_at", "NgayHenTra": "due_at", "MaTTHC": "procedure_code"}
+_CATALOGUES = {
+    Catalogue.PROCEDURE: (Service.PROCEDURES, "MATTHC", "TENTTHC", ""),
+    Catalogue.AGENCY: (Service.AGENCIES, "MADONVI", "TENDONVI", ""),
+    Catalogue.FIELD: (Service.FIELDS, "MALINHVUC", "TENLINHVUC", "MANGANH"),
+}
 _NOBODYS_CODE = "000101-0000"
 _SPLITTING_SHARE = 0.25  # of the lease: for halving refused batches; the last call may need as long as a call may
 
@@ -71,6 +76,15 @@ class NpspTarget:
             if found is not None:
                 return found if found.held_as or form == usual else replace(found, held_as=form)
         return None
+
+    def catalogue(self, kind: Catalogue) -> list[CatalogueEntry]:
+        """All procedures, agencies or fields that the portal publishes; raises ``ConnectorError``."""
+        service, code, name, parent = _CATALOGUES[kind]
+        rows = self._records(repeat(lambda: self._ask(service, {})), service)
+        try:
+            return [CatalogueEntry(row[code], str(row[name] or ""), row.get(parent) or None) for row in rows]
+        except (KeyError, TypeError, AttributeError):
+            raise BrokenAnswer(self._system, f"{service}: an entry has no {code} or {name}") from None
 
     def listing(self) -> Iterator[Held]:
         """The portal has no listing: raises ``Refused``."""
@@ -136,24 +150,29 @@ class NpspTarget:
         return None
 
     def _look_up(self, form: str) -> Called:
+        return self._ask(Service.LOOKUP, {"mahoso": form})
+
+    def _ask(self, service: Service, arguments: Mapping[str, str]) -> Called:
         if self._dispatch is None:
             style = self._options.calls.style
-            raise Refused(self._system, f"style '{style}' has no look-up", "Add options.reads, where there is one")
-        called = self._dispatch.call(Service.LOOKUP, {"mahoso": form})
+            raise Refused(
+                self._system, f"style '{style}' answers no questions", "Add options.reads, if it can be asked"
+            )
+        called = self._dispatch.call(service, arguments)
         if called.reply.kind in (Kind.NOT_NOW, Kind.UNCLEAR):
-            raise raised(self._system, Service.LOOKUP, called.reply)
+            raise raised(self._system, service, called.reply)
         return called
 
-    def _records(self, called: Called) -> list[Any]:
-        """What a look-up found. A zero and the list are enough: the list itself says that it went well."""
+    def _records(self, called: Called, service: Service = Service.LOOKUP) -> list[Any]:
+        """What a question found. A zero and the list are enough: the list itself says that it went well."""
         if called.reply.kind is Kind.MISSING:
             return []
         body = called.answer.json_object()
         if called.reply.kind is not Kind.DONE and not (error_code(body.get("error_code")) == "0" and "result" in body):
-            raise raised(self._system, Service.LOOKUP, called.reply)
+            raise raised(self._system, service, called.reply)
         result = body.get("result", {})
         if not isinstance(result, list | None):
-            raise BrokenAnswer(self._system, f"{Service.LOOKUP}: the answer has no list 'result'")
+            raise BrokenAnswer(self._system, f"{service}: the answer has no list 'result'")
         return result or []
 
     def _harmless_read(self) -> str:

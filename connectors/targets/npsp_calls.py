@@ -35,6 +35,9 @@ class Service(StrEnum):
     STEPS = "CapNhatTienDoHoSoMC"
     NOTICE = "DongBoTrangThaiHoSo"
     LOOKUP = "TraCuuHoSo"
+    PROCEDURES = "LayDanhSachTTHC"
+    AGENCIES = "LayDanhMucCoQuan"
+    FIELDS = "LayDanhMucLinhVuc"
 
 
 @dataclass(frozen=True, slots=True)

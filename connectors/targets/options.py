@@ -122,13 +122,15 @@ class NpspOptions(Part):
             yield where, "style 'urls' has no address for notices", "write steps, or add options.calls.notice_path"
         if self.asking is not None:
             return
-        style = f"style '{self.calls.style}' has no look-up"
+        style = f"style '{self.calls.style}' answers no questions"
         others = "or add options.reads where the adapter offers 'dispatch' too"
         for name in Message:
             operation: Operation | None = getattr(entry.operations, name.value)
             if operation is not None and operation.in_doubt is InDoubt.ASK:
                 where = ("operations", name.value, "in_doubt")
                 yield where, style, f"write resend (a record sent again overwrites itself), {others}"
+        if entry.catalogues is not None:
+            yield ("catalogues",), style, f"remove it: they are asked for the same way, {others}"
         if entry.is_compared:
             yield ("reconcile", "method"), style, f"write none (what was delivered is never verified), {others}"
 

@@ -2,6 +2,9 @@
 
 Keys and nesting are those seen in public implementations (uppercase in answers, unlike requests). Every value is
 invented; ids of papers and results follow no published pattern, and the levels of agencies are a guess.
+
+The catalogues have a few gaps, as real ones have: a procedure that was never published, a utility that is no agency,
+and its field.
 """
 
 from collections.abc import Iterable
@@ -10,17 +13,22 @@ from typing import Any
 from sandbox.province.catalogue import PROCEDURES, Procedure
 from schemas.identifiers import agency_long, procedure_stem
 
+UNPUBLISHED = frozenset({"2.990203", "H12.31", "G99-DL01"})
+"""Codes of the province that its dossiers carry and these catalogues lack."""
+
+_PUBLISHED = tuple(one for one in PROCEDURES if one.code not in UNPUBLISHED)
 _GOVERNMENT = ("000.00.00.H12", "Ủy ban nhân dân tỉnh Thử Nghiệm")
 
 
 def procedures() -> list[dict[str, str]]:
     """The answer to LayDanhSachTTHC."""
-    return [{"MATTHC": one.code, "TENTTHC": one.name} for one in PROCEDURES]
+    return [{"MATTHC": one.code, "TENTTHC": one.name} for one in _PUBLISHED]
 
 
 def agencies() -> list[dict[str, str]]:
     """The answer to LayDanhMucCoQuan: the province, then what is under it."""
-    below = {agency_long(agency.code): agency.name for one in PROCEDURES for agency in one.sector.agencies}
+    known = (agency for one in PROCEDURES for agency in one.sector.agencies if agency.code not in UNPUBLISHED)
+    below = {agency_long(agency.code): agency.name for agency in known}
     levels = [(*_GOVERNMENT, "1"), *((code, name, "2") for code, name in sorted(below.items()))]
     return [{"MADONVI": code, "TENDONVI": name, "CAPDONVI": level} for code, name, level in levels]
 
@@ -28,7 +36,11 @@ def agencies() -> list[dict[str, str]]:
 def fields() -> list[dict[str, str]]:
     """The answer to LayDanhMucLinhVuc; MANGANH is the ministry that owns the field."""
     known = {one.sector.field_code: one.sector.field_name for one in PROCEDURES}
-    return [{"MALINHVUC": code, "TENLINHVUC": name, "MANGANH": code.partition("-")[0]} for code, name in known.items()]
+    return [
+        {"MALINHVUC": code, "TENLINHVUC": name, "MANGANH": code.partition("-")[0]}
+        for code, name in known.items()
+        if code not in UNPUBLISHED
+    ]
 
 
 def procedure(code: str) -> list[dict[str, Any]]:
@@ -37,7 +49,7 @@ def procedure(code: str) -> list[dict[str, Any]]:
         stem = procedure_stem(code)
     except ValueError:
         return []
-    return [_detail(one) for one in PROCEDURES if one.code == stem]
+    return [_detail(one) for one in _PUBLISHED if one.code == stem]
 
 
 def _detail(one: Procedure) -> dict[str, Any]:

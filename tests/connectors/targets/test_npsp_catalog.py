@@ -21,8 +21,12 @@ URLS = {
 SERVICES = {"style": "services"}
 
 
-def written(folder: Path, *, calls: Mapping[str, Any], dossier: str, method: str, **options: Any) -> Path:
+def written(
+    folder: Path, *, calls: Mapping[str, Any], dossier: str, method: str, asks: bool = False, **options: Any
+) -> Path:
     entry = yaml.safe_load((FOLDER / "npsp.yaml").read_text("utf-8"))
+    if not asks:
+        del entry["catalogues"]
     entry["options"] |= {"calls": dict(calls), **options}
     entry["operations"]["dossier"]["in_doubt"] = dossier
     entry["reconcile"]["method"] = method
@@ -36,10 +40,10 @@ def test_a_style_without_look_up_names_every_key_that_needs_one_and_what_to_writ
     tmp_path: Path, calls: Mapping[str, Any]
 ) -> None:
     with pytest.raises(CatalogError) as caught:
-        load_entry(written(tmp_path, calls=calls, dossier="ask", method="lookup"))
+        load_entry(written(tmp_path, calls=calls, dossier="ask", method="lookup", asks=True))
     said = {problem.key: str(problem) for problem in caught.value.problems}
-    assert set(said) == {"operations.dossier.in_doubt", "reconcile.method"}
-    assert all(f"style '{calls['style']}' has no look-up" in line for line in said.values())
+    assert set(said) == {"operations.dossier.in_doubt", "reconcile.method", "catalogues"}
+    assert all(f"style '{calls['style']}' answers no questions" in line for line in said.values())
     assert all("options.reads" in line for line in said.values())
     assert "resend" in said["operations.dossier.in_doubt"]
     assert "none" in said["reconcile.method"]
@@ -52,7 +56,7 @@ def test_it_loads_with_policies_that_need_none_or_with_somewhere_to_ask(
     without = load_entry(written(tmp_path, calls=calls, dossier="resend", method="none"))
     assert isinstance(without, TargetEntry)
     assert not without.is_compared
-    beside = load_entry(written(tmp_path, calls=calls, dossier="ask", method="lookup", reads={}))
+    beside = load_entry(written(tmp_path, calls=calls, dossier="ask", method="lookup", asks=True, reads={}))
     assert isinstance(beside, TargetEntry)
     assert beside.is_compared
 

@@ -169,7 +169,7 @@ def test_nobody_listening_fails_the_check(styled: TargetEntry) -> None:
 class TestWithoutALookUp:
     def test_a_question_is_refused_and_says_what_to_add(self, portal: Running, style: str) -> None:
         target = NpspTarget(entry("npsp", options={"calls": STYLES[style]}), portal.settings)
-        with pytest.raises(Refused, match=f"style '{style}' has no look-up.*options.reads"):
+        with pytest.raises(Refused, match=f"style '{style}' answers no questions.*options.reads"):
             target.lookup(code(1))
 
     def test_the_dispatch_beside_it_answers_where_there_is_one(self, portal: Running, style: str) -> None:
