@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from connectors.api import Catalogue, CatalogueEntry, GivesCatalogues
 from ledger import catalogues as ledger
-from ledger.catalogues import Published
+from ledger.catalogues import UNPUBLISHED, Published
+from ledger.types import Claimed, Phase, Settled, Settlement
 from schemas.identifiers import agency_short, procedure_stem
 from sync.errors import SyncError
 
@@ -89,6 +90,23 @@ class PublishedCodes:
             for kind, code in named.items()
             if code is not None and canonical(kind, code) not in self._codes[kind]
         ]
+
+    def held_back(self, rows: Sequence[Claimed]) -> dict[int, Settlement]:
+        """How the dossiers are settled that name such a code, by dossier: they wait until it is published."""
+        found = {row.dossier_id: (row, self.missing(row.dossier)) for row in rows}
+        return {
+            dossier_id: Settlement(
+                dossier_id=dossier_id,
+                token=row.token,
+                phase=Phase.DOSSIER,
+                outcome=Settled.REJECTED,
+                version=row.version,
+                step=0,
+                reason=f"{UNPUBLISHED}{', '.join(missing)}",
+            )
+            for dossier_id, (row, missing) in found.items()
+            if missing
+        }
 
 
 def pull_catalogues(context: Context, target: str) -> CataloguesReport:

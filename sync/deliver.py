@@ -26,7 +26,6 @@ from connectors.api import Held, Item, Outcome, Verdict
 from connectors.catalog_models import InDoubt, Message, TargetEntry
 from connectors.errors import ConnectorError
 from ledger import delivery
-from ledger.catalogues import UNPUBLISHED
 from ledger.types import Backlog, Claimed, Phase, Sending, Settled, Settlement
 from sync import decisions
 from sync.catalogues import PublishedCodes
@@ -249,8 +248,9 @@ class _Run:
     # -- waves -------------------------------------------------------------------------------------------------
 
     def _send_dossiers(self, rows: Sequence[Claimed]) -> list[Claimed]:
-        unpublished = {row.dossier_id: self.published.missing(row.dossier) for row in rows}
-        rows = self._held_back(rows, unpublished)
+        held_back = self.published.held_back(rows)
+        self._settle(held_back.values())
+        rows = [row for row in rows if row.dossier_id not in held_back]
         pending = [row for row in rows if row.acked_version < row.version]
         ready, refused = self._messages(pending, Phase.DOSSIER, [row.dossier for row in pending])
         same = [message for message in ready if message.fingerprint == message.row.acked_fingerprint]
@@ -260,23 +260,6 @@ class _Run:
         )
         stopped = {message.row.dossier_id for message in ready} - sent - {message.row.dossier_id for message in same}
         return [row for row in rows if row.dossier_id not in stopped | refused]
-
-    def _held_back(self, rows: Sequence[Claimed], unpublished: Mapping[int, Sequence[str]]) -> list[Claimed]:
-        """Settle those with codes that the target does not publish; the rest is returned."""
-        self._settle(
-            Settlement(
-                dossier_id=row.dossier_id,
-                token=row.token,
-                phase=Phase.DOSSIER,
-                outcome=Settled.REJECTED,
-                version=row.version,
-                step=0,
-                reason=f"{UNPUBLISHED}{', '.join(unpublished[row.dossier_id])}",
-            )
-            for row in rows
-            if unpublished[row.dossier_id]
-        )
-        return [row for row in rows if not unpublished[row.dossier_id]]
 
     def _pass_over_dossiers(self, rows: Sequence[Claimed]) -> None:
         # A target that takes no records owes us no acknowledgement of one: only its steps can be outstanding.
@@ -313,7 +296,7 @@ class _Run:
         """Translate; what can't be translated is settled as rejected, with field and rule, and named in the result."""
         convert = self.mapping.convert_dossiers if phase is Phase.DOSSIER else self.mapping.convert_steps
         converted = convert(sources)
-        notices = self._notices(rows, sources) if phase is Phase.STEP else {}
+        notices = self.codes.notices(self.mapping, rows, sources) if phase is Phase.STEP else {}
         messages = [
             self._message(rows[index], phase, sources[index], payload, notices.get(index))
             for index, payload in converted.good
@@ -334,14 +317,6 @@ class _Run:
         ]
         self._settle(refused)
         return messages, {settlement.dossier_id for settlement in refused}
-
-    def _notices(
-        self, rows: Sequence[Claimed], sources: Sequence[Mapping[str, Any]]
-    ) -> Mapping[int, Mapping[str, Any]]:
-        """What steps are told as besides, by position, of dossiers that were filed on the target itself."""
-        filed_there = [index for index, row in enumerate(rows) if self.codes.is_filed_there(row)]
-        converted = self.mapping.convert_notices([sources[index] for index in filed_there])
-        return {filed_there[index]: payload for index, payload in converted.good}
 
     def _message(
         self,

@@ -9,7 +9,7 @@ our code would make a second dossier beside the first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connectors.api import Held, Outcome, Verdict
 from ledger import other_codes as ledger
@@ -19,6 +19,7 @@ from schemas.identifiers import dossier_short
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    import mappings
     from connectors.catalog_models import TargetEntry
 
 
@@ -43,8 +44,15 @@ class OtherCodes:
         never_there = not row.known and row.acked_version == 0
         return row.dossier.get("national_code") if never_there else None
 
-    def is_filed_there(self, row: Claimed) -> bool:
-        """Whether the target holds the dossier under its national code, because it was filed on the target."""
+    def notices(
+        self, mapping: mappings.Mapping, rows: Sequence[Claimed], steps: Sequence[Mapping[str, Any]]
+    ) -> dict[int, dict[str, Any]]:
+        """What ``steps`` (one of each row) are told as besides, by position, of dossiers filed on the target itself."""
+        filed_there = [index for index, row in enumerate(rows) if self._is_filed_there(row)]
+        converted = mapping.convert_notices([steps[index] for index in filed_there])
+        return {filed_there[index]: payload for index, payload in converted.good}
+
+    def _is_filed_there(self, row: Claimed) -> bool:
         national, there = row.dossier.get("national_code"), self.of(row)
         return national is not None and there is not None and dossier_short(there) == national
 

@@ -81,10 +81,9 @@ class NpspTarget:
         """All procedures, agencies or fields that the portal publishes; raises ``ConnectorError``."""
         service, code, name, parent = _CATALOGUES[kind]
         rows = self._records(repeat(lambda: self._ask(service, {})), service)
-        try:
-            return [CatalogueEntry(row[code], str(row[name] or ""), row.get(parent) or None) for row in rows]
-        except (KeyError, TypeError, AttributeError):
-            raise BrokenAnswer(self._system, f"{service}: an entry has no {code} or {name}") from None
+        if not all(isinstance(row, Mapping) and isinstance(row.get(code), str) for row in rows):
+            raise BrokenAnswer(self._system, f"{service}: an entry has no {code}")
+        return [CatalogueEntry(row[code], str(row.get(name) or ""), row.get(parent) or None) for row in rows]
 
     def listing(self) -> Iterator[Held]:
         """The portal has no listing: raises ``Refused``."""

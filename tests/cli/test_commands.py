@@ -26,6 +26,7 @@ COMMANDS = (
     "redrive",
     "push",
     "reconcile",
+    "catalogues",
     "status",
 )
 _HEAVY = ("airflow", "sqlalchemy", "pydantic", "requests", "psycopg", "zeep", "psutil", "cryptography")

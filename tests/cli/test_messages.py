@@ -28,10 +28,13 @@ def test_every_message_of_the_catalogue_is_used_somewhere() -> None:
     # Words that a state or a kind of break is called by, rather than written in the code.
     from cli.up.airflow_api import RunState
     from cli.up.screen import Stage
+    from connectors.api import Catalogue
     from ledger.types import BreakKind
     from sync.health import Health
 
-    said = {kind.value.replace("_", " ") for kind in BreakKind} | {s.value for s in (*RunState, *Stage, *Health)}
+    said = {kind.value.replace("_", " ") for kind in BreakKind} | {
+        s.value for s in (*RunState, *Stage, *Health, *Catalogue)
+    }
     said |= {"succeeded", "interrupted", "failed", "running", "ok", "warning"}
     said |= {name.capitalize() for name in ("new", "changed", "unchanged", "stale", "quarantined")}
     for file in _CLI.rglob("*.py"):

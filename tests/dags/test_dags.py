@@ -34,7 +34,14 @@ def test_parsing_imports_nothing_that_does_the_work(facts: dict[str, Any]) -> No
 def test_every_system_has_its_dags_and_there_are_no_others(dags: Dags, catalog: Catalog) -> None:
     sources = {f"pull_{entry.system}" for entry in catalog.sources}
     targets = {f"{kind}_{entry.system}" for entry in catalog.targets for kind in ("push", "reconcile")}
+    targets |= {f"catalogues_{entry.system}" for entry in catalog.targets if entry.catalogues}
     assert set(dags) == sources | targets | OF_THE_LEDGER
+
+
+def test_catalogues_are_pulled_when_the_catalog_says(dags: Dags, catalog: Catalog) -> None:
+    dag, rules = dags["catalogues_npsp"], catalog.target("npsp").catalogues
+    assert rules is not None
+    assert (dag["cron"], dag["zone"], dag["waits_for"]) == (rules.schedule, "Asia/Ho_Chi_Minh", [])
 
 
 def test_every_dag_keeps_the_conventions(dags: Dags, catalog: Catalog) -> None:
@@ -109,6 +116,7 @@ def test_the_tasks_stand_in_their_order(dags: Dags) -> None:
         "reconcile": {"reconcile": ["announce"], "announce": []},
         "upkeep": {"make_partitions": []},
         "redrive": {"map_again": []},
+        "catalogues": {"pull_catalogues": []},
     }
     for dag_id, dag in dags.items():
         assert dag["scheduler_sees"] == orders[dag_id.partition("_")[0]], dag_id
@@ -122,8 +130,8 @@ def test_tasks_that_end_a_run_announce_what_was_done(dags: Dags) -> None:
         "redrive": "hosync/redriven",
     }
     for dag_id, dag in dags.items():
-        if dag_id == "upkeep_ledger":
-            continue
+        if dag_id == "upkeep_ledger" or dag_id.startswith("catalogues_"):
+            continue  # nothing waits for them
         kind, _, system = dag_id.partition("_")
         announcing = [name for name, task in dag["tasks"].items() if task["outlets"]]
         assert announcing == (["pull", "summary"] if kind == "pull" else [list(dag["tasks"])[-1]]), dag_id
@@ -203,7 +211,7 @@ def test_two_hundred_systems_give_their_dags(inspector: Any, many_systems: Path)
     facts = inspector(HOSYNC_CATALOG=str(many_systems))
     assert facts["import_errors"] == {}
     assert facts["touched"] == []
-    assert len(facts["dags"]) == 150 + 2 * 50 + len(OF_THE_LEDGER)
+    assert len(facts["dags"]) == 150 + 3 * 50 + len(OF_THE_LEDGER)
     assert (
         len(facts["dags"]["push_system_003"]["waits_for"]) == 150 + 2
     )  # news of each source, of the re-drive, and its own corrections

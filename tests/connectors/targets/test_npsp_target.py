@@ -9,7 +9,7 @@ import pytest
 from loopback import Asked, Reply, Script, Server, json_reply
 from pushing import Running, code, entry, long_code, npsp_dossier, npsp_step, outcomes, settings
 
-from connectors.api import CheckStatus, Held, Outcome
+from connectors.api import Catalogue, CatalogueEntry, CheckStatus, Held, Outcome
 from connectors.errors import BrokenAnswer, Refused
 from connectors.targets.npsp import NpspTarget
 
@@ -192,3 +192,27 @@ class TestLookUp:
     def test_an_answer_without_a_list_is_an_error_not_an_absence(self, serve: Serve, answer: Any) -> None:
         with pytest.raises((BrokenAnswer, Refused)):
             self.ask(serve, answer)
+
+
+class TestCatalogues:
+    def ask(self, serve: Serve, answer: Any) -> list[CatalogueEntry]:
+        server = serve(portal_script(lambda _: json_reply(answer)))
+        return NpspTarget(entry("npsp"), server.settings()).catalogue(Catalogue.FIELD)
+
+    def test_a_catalogue_is_read_as_the_portal_writes_it(self, serve: Serve) -> None:
+        rows = [{"MALINHVUC": "G99-1", "TENLINHVUC": "Một", "MANGANH": "G99"}, {"MALINHVUC": "x", "TENLINHVUC": None}]
+        assert self.ask(serve, {"error_code": "00", "message": "", "result": rows}) == [
+            CatalogueEntry("G99-1", "Một", "G99"),
+            CatalogueEntry("x", "", None),
+        ]
+
+    @pytest.mark.parametrize(
+        "rows", [[{"MaLinhVuc": "x"}], ["x"], [None], {"data": []}, [{"MALINHVUC": 7, "TENLINHVUC": "x"}]]
+    )
+    def test_a_catalogue_in_another_form_is_an_error(self, serve: Serve, rows: Any) -> None:
+        with pytest.raises(BrokenAnswer, match="LayDanhMucLinhVuc"):
+            self.ask(serve, {"error_code": 0, "message": "Thành công", "result": rows})
+
+    def test_a_refusal_is_an_error_not_an_empty_catalogue(self, serve: Serve) -> None:
+        with pytest.raises(Refused, match="LayDanhMucLinhVuc"):
+            self.ask(serve, {"error_code": "-1", "message": "Không được phép"})
