@@ -53,3 +53,12 @@ def test_preview_says_what_the_ledger_knows_and_works_without_one(province: Prov
     assert "As province gets it" in alone.stdout
     assert "As the ledger knows it" not in alone.stdout
     assert "There is no ledger to ask" in alone.stderr
+
+
+def test_preview_names_codes_that_the_portal_does_not_publish_once_its_catalogues_are_known(province: Province) -> None:
+    (told,) = province.hosync("catalogues", "npsp")["targets"]
+    assert [line["kind"] for line in told["catalogues"]] == ["agency", "field", "procedure"]
+    assert told["unpublished"] == []  # nothing was pulled from any source yet
+    (record,) = province.hosync("preview", "dienluc", "-n", "1")
+    (npsp,) = (each for each in record["targets"] if each["target"] == "npsp")
+    assert npsp["unpublished"] == ["agency H12.31", "field G99-DL01"]
