@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.errors import ExitCode, UserError
 from cli.messages import Texts
-from connectors.errors import CatalogError, ConnectionMissing, ConnectorError
+from connectors.errors import CatalogError, ConnectionMissing, ConnectorError, UnknownSystem
 
 if TYPE_CHECKING:
     from cli.output import Output
@@ -25,6 +25,8 @@ def explained(error: Exception) -> UserError | None:
     match error:
         case UserError():
             return error
+        case UnknownSystem():
+            return UserError(error.what, where="catalog", next_step=f"{error.fix}.", code=ExitCode.USAGE)
         case CatalogError():
             return UserError(
                 "\n".join(str(problem) for problem in error.problems),
@@ -77,9 +79,9 @@ def show(error: UserError, console: Console, texts: Texts) -> None:
     if error.detail:
         console.print(Text(error.detail, style="dim"), soft_wrap=True)
     for label, value, style in (
-        ("Error", error.what, "bold red"),
+        ("Error", texts.told(error.what), "bold red"),
         ("Where", error.where, ""),
-        ("What to do", error.next_step, "bold"),
+        ("What to do", texts.told(error.next_step), "bold"),
     ):
         if value:
             console.print(Text.assemble((f"{texts(label)}: ", "dim"), (value, style)), soft_wrap=True)

@@ -372,10 +372,11 @@ def _state(text: str) -> tuple[str, int]:
     from cli.errors import UserError
 
     code, _, meaning = text.rpartition("=")
-    if code and meaning.isdigit() and 1 <= int(meaning) <= 10:
+    is_pair = bool(code) and meaning.isascii() and meaning.isdigit()
+    if is_pair and 1 <= int(meaning) <= 10:
         return code, int(meaning)
     raise UserError(
-        "--state is not CODE=N.",
+        "--state CODE=N: N is 1 to 10." if is_pair else "--state is not CODE=N.",
         where="--state",
         next_step="Write the system's code and the national state: --state DANG_XU_LY=4",
         code=ExitCode.USAGE,

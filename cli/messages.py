@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 
+from cli.told import in_vietnamese
+from schemas.states import LABELS_VI, State
+
 _VI = {
     # hosync up
     "State": "Trạng thái",
@@ -139,7 +142,23 @@ _VI = {
     "Code of the agency that runs it (H12.06)": "Mã đơn vị quản lý hệ thống (H12.06)",
     "Title in Vietnamese": "Tên tiếng Việt",
     "Title in English": "Tên tiếng Anh",
-    "State code '{code}' means (1 to 10, 0: not known)": "Mã trạng thái '{code}' nghĩa là (1 đến 10, 0: chưa biết)",
+    "Name of the agency {agency} in Vietnamese": "Tên tiếng Việt của đơn vị {agency}",
+    "State code '{code}' means (1 to 10; press Enter if you don't know)": (
+        "Mã trạng thái '{code}' nghĩa là (1 đến 10; nhấn Enter nếu chưa biết)"
+    ),
+    "Channel code '{code}' has no meaning yet: its records are set aside until the table 'channel' names it.": (
+        "Mã kênh nộp '{code}' chưa có nghĩa: hồ sơ mang mã này được cách ly cho đến khi bảng 'channel' có mã."
+    ),
+    "Assumed, as nothing tells it: {field} is {value} ({meaning}) in every dossier. Correct it if not.": (
+        "Tạm coi mọi hồ sơ có {field} là {value} ({meaning}) vì không có gì cho biết. Hãy sửa nếu không đúng."
+    ),
+    "filed at the counter": "nộp trực tiếp",
+    "a citizen": "công dân",
+    "an enterprise": "doanh nghiệp",
+    "Cancelled; nothing is written.": "Đã hủy; chưa ghi tệp nào.",
+    "Run it again; `hosync new --help` lists the options that answer its questions.": (
+        "Chạy lại; `hosync new --help` liệt kê các tùy chọn để trả lời sẵn."
+    ),
     # whatif
     "Trying on archived pages of {system}": "Đang thử trên các trang đã lưu của {system}",
     "what the ledger holds": "nội dung trong sổ cái",
@@ -210,6 +229,9 @@ _VI = {
     "As we understand it": "Sau chuẩn hóa",
     "As {target} gets it": "Gửi tới {target}",
     "The source gave no record.": "Hệ thống nguồn không trả về hồ sơ nào.",
+    "Texts of a record that could not be read are masked; --reveal shows them.": (
+        "Nội dung chữ của hồ sơ chưa đọc được bị che; dùng --reveal để hiện ra."
+    ),
     "As the ledger knows it": "Theo sổ cái",
     "Since": "Từ lúc",
     "Precedence": "Độ ưu tiên",
@@ -255,6 +277,14 @@ class Texts:
         """The message in this language, with its values filled in."""
         text = _VI.get(english, english) if self.language is Language.VI else english
         return text.format(**values) if values else text
+
+    def told(self, sentence: str) -> str:
+        """What a floor below says, in this language as far as it is known."""
+        return self.pick(vi=in_vietnamese(sentence), en=sentence)
+
+    def state(self, state: State) -> str:
+        """A national state in words."""
+        return self.pick(vi=LABELS_VI[state], en=state.name.replace("_", " ").capitalize())
 
     def pick(self, *, vi: str, en: str) -> str:
         """The one of two texts that is in this language."""

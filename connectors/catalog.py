@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from connectors.catalog_explain import explain, nearest
 from connectors.catalog_models import Entry, SourceEntry, SourceProtocol, TargetEntry, TargetProtocol
 from connectors.catalog_yaml import Document, read
-from connectors.errors import CatalogError, CatalogProblem
+from connectors.errors import CatalogError, CatalogProblem, UnknownSystem
 
 FOLDER = Path(__file__).parent / "catalog"
 CONTRACTS = Path(__file__).parent.parent / "schemas" / "wire"
@@ -88,8 +88,7 @@ class Catalog:
     def _unknown(self, name: str, what: str, known: list[str]) -> CatalogError:
         if mistakes := tuple(problem for problem in self.problems if Path(problem.file).stem == name):
             return CatalogError(mistakes)
-        fix = f"{nearest(name, known)}Known: {', '.join(known) or 'none'}"
-        return CatalogError((CatalogProblem(str(self.folder), 0, what, f"there is no {what} '{name}'", fix),))
+        return UnknownSystem(str(self.folder), name, what, known, nearest(name, known))
 
 
 def load_catalog(folder: Path | str | None = None) -> Catalog:

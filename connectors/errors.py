@@ -23,6 +23,7 @@
         ├── ContractBroken FIX     the contract snapshot is missing, or the system no longer keeps it
         ├── ConnectionMissing  FIX no such Airflow connection, or it cannot be read
         └── CatalogError   FIX     a catalog file is wrong; names file, line and key
+            └── UnknownSystem FIX  the catalog is right, and has no system of that name
 
 How the intents are meant:
 
@@ -36,6 +37,7 @@ FIX     Surely not the data's fault. Everything waits, one alarm, no dossier is 
 No exception here ever carries a body, a header, a secret or a personal field: they end up in logs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -154,7 +156,7 @@ class ConnectionMissing(NeedsPerson):
 
 @dataclass(frozen=True, slots=True)
 class CatalogProblem:
-    """One mistake in a catalog file: where it is, what is wrong, how to put it right."""
+    """One mistake in a catalog file: where it is, what is wrong, how to put it right. ``line`` 0: the whole file."""
 
     file: str
     line: int
@@ -163,7 +165,8 @@ class CatalogProblem:
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.key}: {self.problem}. {self.fix}"
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.key}: {self.problem}. {self.fix}"
 
 
 class CatalogError(NeedsPerson):
@@ -174,3 +177,12 @@ class CatalogError(NeedsPerson):
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__("catalog", f"{len(problems)} {noun}:\n{lines}")
         self.problems = problems
+
+
+class UnknownSystem(CatalogError):
+    """Somebody asked for a system that the catalog does not have. ``what`` says so, ``fix`` names those it has."""
+
+    def __init__(self, folder: str, name: str, what: str, known: Sequence[str], nearest: str) -> None:
+        self.what = f"there is no {what} '{name}'"
+        self.fix = f"{nearest}Known: {', '.join(known) or 'none'}"
+        super().__init__((CatalogProblem(folder, 0, what, self.what, self.fix),))

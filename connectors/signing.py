@@ -48,8 +48,8 @@ class Signer(Protocol):
         """``send`` with a signature that is good; raises ``SignInFailed`` when the system does not accept it."""
         ...
 
-    def sign_in(self) -> None:
-        """Try whether signing in works, where there is something to sign in to."""
+    def sign_in(self) -> str:
+        """Try whether signing in works, and say what that showed; raises the errors of ``connectors.errors``."""
         ...
 
 
@@ -92,8 +92,9 @@ class _Fixed:
                 error.system, error.message, f"Check login and password of connection '{self._http.settings.conn_id}'"
             ) from error
 
-    def sign_in(self) -> None:
+    def sign_in(self) -> str:
         self._sign()
+        return "there is nothing to sign in to: the first read tells whether we are let in"
 
 
 class _Kept:
@@ -106,8 +107,9 @@ class _Kept:
     def call(self, send: Callable[[Signature], T]) -> T:
         return auth.signed_in(self._keeper, lambda token: send(self._sign(token)))
 
-    def sign_in(self) -> None:
+    def sign_in(self) -> str:
         self._keeper.value()
+        return "signed in"
 
 
 def _fixed(options: Auth, settings: ConnectionSettings, lookup: Lookup) -> Signature:

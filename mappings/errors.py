@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mappings.places import shown
+
 
 @dataclass(frozen=True, slots=True)
 class FileIssue:
@@ -26,8 +28,9 @@ class FileIssue:
     fix: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file.parent.name}/{self.file.name}:{self.line}"
-        return f"{where}: {self.key or 'file'}: {self.what}" + (f". {self.fix}" if self.fix else "")
+        return f"{shown(self.file)}:{self.line}: {self.key or 'file'}: {self.what}" + (
+            f". {self.fix}" if self.fix else ""
+        )
 
 
 class MappingError(Exception):

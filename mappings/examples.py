@@ -75,9 +75,10 @@ def _with_moments(value: Any, key: str = "") -> Any:
 
 def _differences(example: Example, result: Mapping[str, Any] | None, problem: MappingProblem | None) -> Iterator[str]:
     if example.problem is not None:
-        found = (problem.field, problem.rule) if problem is not None else None
-        if found != (example.problem.field, example.problem.rule):
-            yield f"expected the problem {example.problem.rule} at {example.problem.field}, got {found or 'none'}"
+        expected_problem = f"{example.problem.rule} at {example.problem.field}"
+        found = f"{problem.rule} at {problem.field}" if problem is not None else "none"
+        if found != expected_problem:
+            yield f"expected the problem {expected_problem}, got {found}"
         return
     if result is None:
         yield f"the record was set aside: {problem.message if problem else 'no reason'}"

@@ -1,6 +1,7 @@
 """One page of a source, looked at and thrown away: does it still keep its contract, and is all of it understood?
 
-Nothing is stored, nothing is acknowledged. What is said names fields, rules and counts, never a value.
+Would the targets take it? Nothing is stored, nothing is acknowledged. What is said names fields, rules and counts, and
+codes that no table knows; never another value.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from connectors.catalog_models import PullStyle
 from connectors.contract import Drift, record_contract
 from connectors.errors import CatalogError, ConnectorError
 from mappings import coverage
+from mappings.errors import MappingError
+from mappings.places import shown
+from schemas.dossier import Dossier
+from sync.ahead import at_target
 
 if TYPE_CHECKING:
     from connectors.api import Source
-    from connectors.catalog_models import SourceEntry
+    from connectors.catalog_models import SourceEntry, TargetEntry
 
 RECORDS = 20
 """So many records are looked at: enough to see a drift, few enough for a system that is asked one by one."""
@@ -42,9 +47,18 @@ def small_pages(entry: SourceEntry) -> SourceEntry:
 
 
 def dry_run(
-    entry: SourceEntry, source: Source, mapping: mappings.Mapping, *, open_codes: Sequence[str], now: datetime
+    entry: SourceEntry,
+    source: Source,
+    mapping: mappings.Mapping,
+    *,
+    targets: Sequence[TargetEntry],
+    open_codes: Sequence[str],
+    now: datetime,
 ) -> Iterator[CheckResult]:
-    """The lines of ``hosync check`` about what the source tells. Never raises for what it finds at the system."""
+    """The lines of ``hosync check`` about what the source tells. Never raises for what it finds at the system.
+
+    What is understood is also mapped for each of the ``targets``, as a delivery would.
+    """
     if entry.pull.style is PullStyle.INBOUND:
         yield CheckResult("page", CheckStatus.OK, "this system calls us; what it said is in the inbox")
         return
@@ -65,23 +79,30 @@ def dry_run(
         yield CheckResult("page", CheckStatus.WARNING, "no record to look at", "Check again once there is one")
         return
     yield from _contract(entry, records)
-    yield from _mapping(entry, mapping, records)
+    yield _coverage(entry, mapping, records)
+    understood = mappings.validate_page(mapping, records)
+    yield _page(mapping, records, understood)
+    dossiers = [dossier for _, dossier in understood.good if isinstance(dossier, Dossier)]
+    if dossiers and targets:
+        yield _targets(mapping, dossiers, targets, now)
 
 
 def _records(
     entry: SourceEntry, source: Source, open_codes: Sequence[str], now: datetime
 ) -> Sequence[Mapping[str, Any]]:
-    """The first records of the last days, or of longer ago when there is none."""
+    """Some records of the last days, and of longer ago while they are too few: recent ones are in more states."""
     asked = open_codes[:RECORDS]
     spans: Sequence[Window | None] = [None]
     if entry.pull.style in _BY_TIME:
         spans = [Window(now - span, now) for span in _SPANS]
+    found: list[Mapping[str, Any]] = []
     for window in spans:
         pages = source.pull(window=window, cursor=None, open_codes=asked, now=now)
-        found = list(islice(chain.from_iterable(page.records for page in pages), RECORDS))
-        if found:
-            return found
-    return []
+        more = islice(chain.from_iterable(page.records for page in pages), RECORDS)
+        found += [record for record in more if record not in found]
+        if len(found) >= RECORDS:
+            break
+    return found[:RECORDS]
 
 
 def _contract(entry: SourceEntry, records: Sequence[Mapping[str, Any]]) -> Iterator[CheckResult]:
@@ -98,12 +119,14 @@ def _contract(entry: SourceEntry, records: Sequence[Mapping[str, Any]]) -> Itera
         return
     said = ", ".join(f"{each.at} {_DRIFTS[each.drift]} ({each.records} of {len(records)})" for each in found[:_SHOWN])
     harmless = all(each.drift is Drift.NEW for each in found)
-    yield CheckResult(
-        "contract drift",
-        CheckStatus.WARNING if harmless else CheckStatus.FAILED,
-        said,
-        f"Ask the owner what has changed, then correct schemas/wire/{entry.contract} and mapping '{entry.mapping}'",
-    )
+    names = {name for record in records for name in record}
+    if sum(not contract.knows(name) for name in names) * 2 > len(names):
+        fix = f"Is 'contract: {entry.contract}' in {entry.file} right? Most of these fields are not in it"
+    else:
+        fix = (
+            f"Ask the owner what has changed, then correct schemas/wire/{entry.contract} and mapping '{entry.mapping}'"
+        )
+    yield CheckResult("contract drift", CheckStatus.WARNING if harmless else CheckStatus.FAILED, said, fix)
 
 
 def _strange(entry: SourceEntry, paths: Sequence[str]) -> list[str]:
@@ -115,35 +138,63 @@ def _strange(entry: SourceEntry, paths: Sequence[str]) -> list[str]:
     return [] if contract is None else [path for path in paths if not contract.knows(path.replace("[]", ""))]
 
 
-def _mapping(
-    entry: SourceEntry, mapping: mappings.Mapping, records: Sequence[Mapping[str, Any]]
-) -> Iterator[CheckResult]:
+def _coverage(entry: SourceEntry, mapping: mappings.Mapping, records: Sequence[Mapping[str, Any]]) -> CheckResult:
     found = coverage.measure(mapping, records)
     gaps = [
         *(f"{path} holds something and is neither mapped nor ignored" for path in found.unmapped),
         # A field that only some records have may be missing in these few.
         *(f"{path} is read and never there" for path in _strange(entry, found.never_present)),
     ]
-    yield CheckResult(
+    return CheckResult(
         "mapping coverage",
         CheckStatus.WARNING if gaps else CheckStatus.OK,
         "; ".join(gaps[:_SHOWN]) or "every field that holds something is mapped or ignored with a reason",
-        f"Map it, or name it under 'ignore' in mappings/sources/{mapping.file.name}" if gaps else "",
+        f"Map it, or name it under 'ignore' in {shown(mapping.file)}" if gaps else "",
     )
-    validated = mappings.validate_page(mapping, records)
-    reasons = Counter(f"{problem.field} {problem.rule}" for problem in validated.bad)
-    codes = [f"{each.table}: {each.code}" for each in found.unknown_codes]
-    said = f"{len(validated.good)} of {len(records)} records are understood"
-    if reasons:
-        said += "; set aside: " + ", ".join(f"{reason} ({number})" for reason, number in reasons.most_common(_SHOWN))
+
+
+def _page(
+    mapping: mappings.Mapping, records: Sequence[Mapping[str, Any]], understood: mappings.Validated
+) -> CheckResult:
+    reasons = Counter(f"{problem.field} {problem.rule}" for problem in understood.bad)
+    codes = [f"{each.table}: {each.code}" for each in coverage.measure(mapping, records).unknown_codes]
+    said = f"{len(understood.good)} of {len(records)} records are understood"
+    if not reasons:
+        return CheckResult("page", CheckStatus.OK, said)
+    said += "; set aside: " + ", ".join(f"{reason} ({number})" for reason, number in reasons.most_common(_SHOWN))
+    file = shown(mapping.file)
     if codes:
         said += f"; unknown codes: {', '.join(codes[:_SHOWN])}"
-    broken = CheckStatus.FAILED if not validated.good else CheckStatus.WARNING
-    yield CheckResult(
-        "page",
-        broken if reasons else CheckStatus.OK,
-        said,
-        f"Correct mappings/sources/{mapping.file.name}; `hosync preview {mapping.system}` shows the records"
-        if reasons
-        else "",
-    )
+        fix = f"Ask the owner what the codes mean and add them to 'tables' in {file}"
+    else:
+        fix = f"Correct {file}; `hosync preview {mapping.system} --reveal` shows the records"
+    return CheckResult("page", CheckStatus.WARNING if understood.good else CheckStatus.FAILED, said, fix)
+
+
+def _targets(
+    mapping: mappings.Mapping, dossiers: Sequence[Dossier], targets: Sequence[TargetEntry], now: datetime
+) -> CheckResult:
+    """What was understood, mapped on for the targets: what one of them requires and no record fills is told here."""
+    said: list[str] = []
+    remedies: list[str] = []
+    is_whole = False
+    for entry in targets:
+        try:
+            refused = [ahead.refusals for dossier in dossiers if (ahead := at_target(entry, dossier, now)).refusals]
+        except MappingError:  # its own line of the check tells
+            continue
+        if not refused:
+            continue
+        fields = Counter(f"{each.field} {each.rule}" for refusals in refused for each in dict.fromkeys(refusals))
+        named = ", ".join(field for field, _ in fields.most_common(_SHOWN))
+        said.append(f"{entry.system} would not get {len(refused)} of {len(dossiers)} dossiers: {named}")
+        remedies += [each.remedy(mapping) for refusals in refused for each in refusals]
+        is_whole |= len(refused) == len(dossiers)
+    if not said:
+        names = ", ".join(entry.system for entry in targets)
+        return CheckResult("targets", CheckStatus.OK, f"{len(dossiers)} dossiers are fit for {names}")
+    known = list(dict.fromkeys(filter(None, remedies)))
+    look = f"`hosync preview {mapping.system}` shows what each target would get"
+    fix = "; ".join([*known[:_SHOWN], look])
+    worst = CheckStatus.FAILED if is_whole else CheckStatus.WARNING
+    return CheckResult("targets", worst, "; ".join(said), fix[:1].upper() + fix[1:])

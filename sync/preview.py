@@ -11,29 +11,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 import mappings
 from connectors import connections, factory
-from connectors.catalog_models import Message, PullStyle
+from connectors.catalog_models import PullStyle
 from ledger.standing import Standing, standings
-from schemas.dossier import Dossier, Progress
+from mappings import coverage
+from schemas.dossier import Dossier
+from sync.ahead import at_target
 from sync.catalogues import PublishedCodes
 from sync.errors import SyncError
-from sync.outgoing import outgoing_dossier, outgoing_steps
+from sync.outgoing import outgoing_dossier
 from sync.pull import open_codes
 
 if TYPE_CHECKING:
     from connectors.api import Source
     from connectors.catalog import Catalog
-    from connectors.catalog_models import SourceEntry
+    from connectors.catalog_models import SourceEntry, TargetEntry
     from sync.context import Context
 
 MASK = "•••"
 PERSONAL = ("summary", "note")
 """Fields of a dossier that are personal data, beside its applicant and what its steps say."""
+
+_Shown: TypeAlias = Callable[[Any], Any]
 
 
 class TargetPreview(BaseModel):
@@ -80,24 +84,33 @@ def preview(
         records = list(islice(chain.from_iterable(page.records for page in pages), count))
     validated = mappings.validate_page(mapping, records)
     dossiers = dict(validated.good)
+    kinds = coverage.kinds(mapping)
     problems: dict[int, list[str]] = {}
     for problem in validated.bad:
         problems.setdefault(problem.index, []).append(f"{problem.field}: {problem.message} ({problem.rule})")
     published = {entry.system: PublishedCodes.of(context.engine, entry) for entry in catalog.targets} if context else {}
     known = standings(context.engine, [dossier.code for dossier in dossiers.values()]) if context else {}
-    return [
-        _record(
-            catalog,
-            record,
-            dossiers.get(index),
-            tuple(problems.get(index, ())),
-            now,
-            standing=known.get(dossiers[index].code) if index in dossiers else None,
-            reveal=reveal,
-            published=published,
+
+    def one(index: int, native: Mapping[str, Any]) -> RecordPreview:
+        dossier = dossiers.get(index)
+        canonical = dossier.model_dump(mode="json", exclude_none=True) if dossier else None
+        shown: _Shown = _as_it_is
+        if not reveal:
+            shown = _MaskAll(kinds) if canonical is None else _Mask(_personal_values(canonical))
+        return RecordPreview(
+            native=shown(native),
+            canonical=shown(canonical) if canonical else None,
+            problems=tuple(problems.get(index, ())),
+            targets=tuple(
+                _for_target(target, dossier, now, mapping, shown, published.get(target.system))
+                for target in catalog.targets
+            )
+            if isinstance(dossier, Dossier)
+            else (),
+            standing=known.get(dossier.code) if dossier else None,
         )
-        for index, record in enumerate(records)
-    ]
+
+    return [one(index, record) for index, record in enumerate(records)]
 
 
 @contextmanager
@@ -123,56 +136,25 @@ def _asked(entry: SourceEntry, context: Context | None, now: datetime) -> Sequen
     return open_codes(context, entry, now=now) if context and entry.pull.style is PullStyle.OPEN_LIST else ()
 
 
-def _record(
-    catalog: Catalog,
-    native: Mapping[str, Any],
-    dossier: Dossier | Progress | None,
-    problems: tuple[str, ...],
-    now: datetime,
-    *,
-    standing: Standing | None,
-    reveal: bool,
-    published: Mapping[str, PublishedCodes],
-) -> RecordPreview:
-    canonical = dossier.model_dump(mode="json", exclude_none=True) if dossier else None
-    # Of a record that we could not read we don't know what is personal: then everything is masked.
-    hide = _Mask(None if canonical is None else _personal_values(canonical))
-    shown = _as_it_is if reveal else hide.applied
-    targets = (
-        tuple(_for_target(catalog, target.system, dossier, now, shown, published) for target in catalog.targets)
-        if isinstance(dossier, Dossier)
-        else ()
-    )
-    return RecordPreview(
-        native=shown(native),
-        canonical=shown(canonical) if canonical else None,
-        problems=problems,
-        targets=targets,
-        standing=standing,
-    )
-
-
 def _for_target(
-    catalog: Catalog,
-    target: str,
+    entry: TargetEntry,
     dossier: Dossier,
     now: datetime,
-    shown: Callable[[Any], Any],
-    published: Mapping[str, PublishedCodes],
+    source: mappings.Mapping,
+    shown: _Shown,
+    published: PublishedCodes | None,
 ) -> TargetPreview:
-    entry = catalog.target(target)
-    mapping = mappings.load(entry.mapping, mappings.Direction.TARGET)
-    nothing = mappings.Converted(good=[], bad=[])
-    records = mapping.convert_dossiers([outgoing_dossier(dossier)]) if Message.DOSSIER in entry.messages else nothing
-    steps = mapping.convert_steps(outgoing_steps(dossier, now)) if Message.STEP in entry.messages else nothing
-    told = mapping.convert_notices(outgoing_steps(dossier, now)) if dossier.national_code else nothing
+    ahead = at_target(entry, dossier, now)
     return TargetPreview(
-        target=target,
-        dossier=shown(records.good[0][1]) if records.good else None,
-        steps=tuple(shown(payload) for _, payload in steps.good),
-        notices=tuple(shown(payload) for _, payload in told.good),
-        problems=tuple(f"{each.field}: {each.message} ({each.rule})" for each in (*records.bad, *steps.bad)),
-        unpublished=tuple(published[target].missing(outgoing_dossier(dossier))) if target in published else (),
+        target=entry.system,
+        dossier=shown(ahead.dossier) if ahead.dossier else None,
+        steps=tuple(shown(payload) for payload in ahead.steps),
+        notices=tuple(shown(payload) for payload in ahead.notices),
+        problems=tuple(
+            ": ".join(filter(None, (f"{each.field}: {each.message} ({each.rule})", each.remedy(source))))
+            for each in ahead.refusals
+        ),
+        unpublished=tuple(published.missing(outgoing_dossier(dossier))) if published else (),
     )
 
 
@@ -195,19 +177,35 @@ def _folded(value: str) -> str:
 
 
 class _Mask:
-    """Replaces personal values wherever they stand; ``None`` for the values: every text."""
+    """Replaces these personal values wherever they stand."""
 
-    def __init__(self, values: frozenset[str] | None) -> None:
+    def __init__(self, values: frozenset[str]) -> None:
         self._values = values
 
-    def applied(self, value: Any) -> Any:
+    def __call__(self, value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {key: self.applied(inner) for key, inner in value.items()}
+            return {key: self(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):
-            return [self.applied(inner) for inner in value]
-        if isinstance(value, str) and value and self._hides(value):
-            return MASK
-        return value
+            return [self(inner) for inner in value]
+        return MASK if isinstance(value, str) and value and _folded(value) in self._values else value
 
-    def _hides(self, value: str) -> bool:
-        return self._values is None or _folded(value) in self._values
+
+class _MaskAll:
+    """Replaces every text of a record that could not be read: of such a one we don't know what is personal.
+
+    Shown are states, codes and moments, where the mapping looks for them and they look like it: they are what is
+    mostly at fault.
+    """
+
+    def __init__(self, kinds: Mapping[str, coverage.Kind]) -> None:
+        self._kinds = kinds
+
+    def __call__(self, value: Any, path: str = "") -> Any:
+        if isinstance(value, Mapping):
+            return {key: self(inner, f"{path}.{key}" if path else str(key)) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self(inner, f"{path}[]") for inner in value]
+        if not isinstance(value, str) or not value:
+            return value
+        kind = self._kinds.get(path)
+        return value if kind is not None and coverage.looks_like(kind, value) else MASK

@@ -40,10 +40,10 @@ def run(output: Output, system: str | None) -> ExitCode:
         rows = [
             (
                 each.system if index == 0 else "",
-                result.name,
+                output.texts.told(result.name),
                 Text(output.texts(result.status.value), style=_STYLES.get(result.status.value, "")),
-                result.detail,
-                result.fix,
+                output.texts.told(result.detail),
+                output.texts.told(result.fix),
             )
             for each in found
             for index, result in enumerate(each.results)

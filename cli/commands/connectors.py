@@ -41,8 +41,8 @@ def run(output: Output) -> ExitCode:
         return left_out
     wide = output.out.width >= _WIDE
     for kind, title, waiting in (("source", "Sources", "Quarantined"), ("target", "Targets", "Waiting")):
-        more = ("Title", "Protocol", "Schedule") if wide else ()
-        headings = ("System", *more, "How", "State", "Last success", "Dossiers", waiting)
+        more = ("Title", "Schedule") if wide else ()
+        headings = ("System", *more, "Protocol", "How", "State", "Last success", "Dossiers", waiting)
         rows = [_row(output.texts, line, wide=wide) for line in found if line.kind == kind]
         output.out.print(output.table(title, headings, rows))
     return ExitCode.FAILED if any(line.health is Health.FAILED for line in found) else left_out
@@ -53,7 +53,8 @@ def _row(texts: Texts, line: SystemLine, *, wide: bool) -> tuple[object, ...]:
     named = f"{title} ({texts('template')})" if line.template else title
     return (
         line.system,
-        *((named, line.protocol, line.schedule or texts("by hand")) if wide else ()),
+        *((named, line.schedule or texts("by hand")) if wide else ()),
+        line.protocol,
         line.how,
         Text(texts(line.health.value), style=_STYLES[line.health]) if line.health else "",
         texts("{ago} ago", ago=_short(line.lag_s)) if line.lag_s is not None else "",

@@ -17,7 +17,7 @@ from cli.messages import Texts
 from cli.output import Output, make_table
 from connectors.catalog import load_catalog
 from ledger.standing import Standing, Why
-from schemas.states import LABELS_VI, State
+from schemas.states import State
 from schemas.times import VN
 from sync.context import Context, now
 from sync.preview import RecordPreview, preview
@@ -45,6 +45,8 @@ def run(output: Output, system: str, *, count: int, reveal: bool) -> ExitCode:
             output.err.print(output.texts("There is no ledger to ask what other systems told."), style="yellow")
         for number, record in enumerate(records, start=1):
             _print(output, system, number, record)
+        if not reveal and any(record.problems for record in records):
+            output.out.print(output.texts("Texts of a record that could not be read are masked; --reveal shows them."))
         if not records:
             output.out.print(output.texts("The source gave no record."))
     troubled = any(record.problems or any(target.problems for target in record.targets) for record in records)
@@ -82,21 +84,16 @@ def _known(texts: Texts, known: Standing) -> Panel:
         (
             each.system,
             texts("home") if each.is_home else "",
-            _state(texts, each.state),
+            texts.state(State(each.state)),
             _moment(each.since) if each.dated else texts("first seen {moment}", moment=_moment(each.since)),
             each.precedence,
         )
         for each in known.told
     ]
     table = make_table(texts, "", ("System", "", "State", "Since", "Precedence"), rows)
-    why = Text(f"{_state(texts, known.state)}. {texts(_WHY[known.why], system=known.system)}")
+    why = Text(f"{texts.state(State(known.state))}. {texts(_WHY[known.why], system=known.system)}")
     title = texts("As the ledger knows it")
     return Panel(Group(table, why), title=title, title_align="left", border_style="dim")
-
-
-def _state(texts: Texts, code: int) -> str:
-    state = State(code)
-    return texts.pick(vi=LABELS_VI[state], en=state.name.replace("_", " ").capitalize())
 
 
 def _moment(moment: datetime) -> str:

@@ -1,5 +1,6 @@
 """What an answer of a REST system holds. HTTP 200 says nothing yet: the entry says what success looks like."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from connectors.options.rest import Embedded, Success
 from connectors.values import moment, value_at
 
 Record = dict[str, Any]
+_NAME = re.compile(r"^[A-Za-z_]\w{0,39}$", re.ASCII)
+_MOST_NAMES = 12
 
 
 class Absent(Exception):
@@ -131,11 +134,17 @@ class Reader:
             # Nothing at all is an empty list only where something else vouches for it.
             if total == 0 or (self._options.success is not None and _has(document, path)):
                 return []
-            raise self._unexpected(answer, f"the answer has no '{path}'" if path else "the answer is null")
+            raise self._lacking(answer, document, path)
         listed = [records] if isinstance(records, dict) else records
         if not isinstance(listed, list) or not all(isinstance(record, dict) for record in listed):
             raise self._unexpected(answer, f"'{path}' is not a list of objects" if path else "not a list of objects")
         return listed
+
+    def _lacking(self, answer: Head, document: Any, path: str) -> BrokenAnswer:
+        if not path:
+            return self._unexpected(answer, "the answer is null")
+        fix = "Correct options.answer.records in the catalog entry; if it was right until now, compare the contract"
+        return BrokenAnswer(self._system, f"{answer.where}: the answer has no '{path}'{_there(document, path)}", fix)
 
     def _unexpected(self, answer: Head, problem: str) -> BrokenAnswer:
         return BrokenAnswer(
@@ -211,6 +220,18 @@ def _among(value: Any, known: Sequence[Any]) -> bool:
 def _is_code(value: Any) -> bool:
     """Whether a text can only be a code: a message might be about a person."""
     return isinstance(value, str) and len(value) <= 40 and value.isascii() and " " not in value.strip()
+
+
+def _there(document: Any, path: str) -> str:
+    """Which keys stand where the path breaks off; only what looks like a name, never a value."""
+    holder, name = document, ""
+    for part in path.split("."):
+        if not isinstance(holder, dict) or part not in holder:
+            break
+        holder, name = holder[part], part
+    names = [key for key in holder if _NAME.match(key)] if isinstance(holder, dict) else []
+    inside = f" in '{name}'" if name else ""
+    return f"; there is{inside}: {', '.join(names[:_MOST_NAMES])}" if names else ""
 
 
 def _has(document: Any, path: str) -> bool:

@@ -6,10 +6,11 @@ the attempt, so that a broken answer is asked for again.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from connectors.errors import BrokenAnswer, ConnectorError
+from connectors.errors import BrokenAnswer, ConnectorError, Refused
 from connectors.http import Answer, HttpClient
 from connectors.options.rest import Request
 from connectors.retry import RetryPolicy, repeat
@@ -18,6 +19,15 @@ from connectors.templates import Lookup, Template, template, value_template
 
 T = TypeVar("T")
 Values = Mapping[str, Any]
+
+_REFUSED: Mapping[int, str] = MappingProxyType(
+    {
+        403: "Ask the owner what the account may read",
+        404: "Compare options.request.path in the catalog entry, and the connection's host, with the owner's document",
+        405: "Compare options.request in the catalog entry with the owner's document",
+    }
+)
+_REFUSED_OTHERWISE = "Compare its parameters (options.request, in the catalog entry) with the owner's document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +60,20 @@ class Call:
         path, params = self._target(http, lookup, link)
         own = {name for name, _ in params}
         form, json = self._content(lookup, signature)
-        return http.request(
-            self.method,
-            path,
-            params=[*params, *((name, text) for name, text in signature.params.items() if name not in own)],
-            headers={**{name: text.text(lookup) for name, text in self._headers.items()}, **signature.headers},
-            form=form,
-            json=json,
-            accept_status=accept_status,
-            where=self.where,
-        )
+        try:
+            return http.request(
+                self.method,
+                path,
+                params=[*params, *((name, text) for name, text in signature.params.items() if name not in own)],
+                headers={**{name: text.text(lookup) for name, text in self._headers.items()}, **signature.headers},
+                form=form,
+                json=json,
+                accept_status=accept_status,
+                where=self.where,
+            )
+        except Refused as error:
+            step = error.next_step or _REFUSED.get(error.status or 0, _REFUSED_OTHERWISE)
+            raise Refused(error.system, error.message, step, status=error.status, code=error.code) from error
 
     def written(self, values: Values) -> tuple[Any, ...]:
         """What ``values`` make of its texts, for comparing; all other placeholders stay empty."""

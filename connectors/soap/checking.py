@@ -24,7 +24,7 @@ def check_service(
     place: Callable[[], object],
     read: Callable[[], object],
 ) -> list[CheckResult]:
-    """Contract, operations, connection, drift, and one small ``read``; ``place`` finds the records in the contract."""
+    """Contract, operations, connection, drift, sign-in, one small ``read``; ``place`` finds the records by contract."""
     checks = Checks(entry, client.http)
     if not checks.contract():
         return checks.results
@@ -43,7 +43,8 @@ def check_service(
     if checks.attempt("operation", in_contract, f"the contract has {', '.join(operations)}") and checks.reachable():
         drift = _drift(entry, client, service)
         checks.results += [drift] if drift is not None else []
-        checks.attempt("read", one, "the service answers")
+        if checks.attempt("sign-in", client.sign_in):
+            checks.attempt("read", one, "the service answers")
     return checks.results
 
 

@@ -38,6 +38,8 @@ _LARGEST_ERROR = 1 << 20
 _ACCEPT = "text/xml, application/soap+xml, multipart/related"
 _HTTP_AUTH = (NoAuth, BasicAuth, BearerAuth, OAuth2Auth)
 
+_ELSEWHERE = frozenset({404, 405})
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -97,6 +99,10 @@ class SoapClient:
         with closing(rest):
             yield first
             yield from rest
+
+    def sign_in(self) -> str:
+        """Try whether signing in works, and say what that showed; raises ``ConnectorError``."""
+        return self._signer.sign_in()
 
     def close(self) -> None:
         """Close the connections."""
@@ -198,6 +204,9 @@ class SoapClient:
         if fault is not None:
             return self._meaning(answer, fault)
         problem = of_status(self.system, answer.where, answer.status, answer.headers, body)
+        if isinstance(problem, Refused) and answer.status in _ELSEWHERE:
+            fix = "Compare options.path in the catalog entry and the connection's host with the service's address"
+            return Refused(self.system, problem.message, fix, status=answer.status)
         return problem or OutcomeUnknown(self.system, f"{answer.where}: HTTP {answer.status}", status=answer.status)
 
     def _meaning(self, answer: Streamed, fault: answers.Fault) -> ConnectorError | Absent:

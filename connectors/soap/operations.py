@@ -19,6 +19,7 @@ from zeep.exceptions import Error as ZeepError
 from zeep.transports import Transport
 from zeep.wsdl.bindings.soap import Soap12Binding, SoapBinding
 
+from connectors.catalog_explain import nearest
 from connectors.errors import ContractBroken
 from connectors.soap.shapes import Field, Shape, shape_of
 
@@ -119,8 +120,12 @@ def load_operation(system: str, path: Path, name: str, port: str | None = None) 
     binding = ports[port] if port is not None else next(iter(ports.values()))
     operation = binding._operations.get(name)
     if operation is None:
-        known = ", ".join(sorted(binding._operations)) or "none"
-        raise ContractBroken(system, f"the contract has no operation '{name}'; it has: {known}", fix)
+        names = sorted(binding._operations)
+        raise ContractBroken(
+            system,
+            f"the contract has no operation '{name}'; it has: {', '.join(names) or 'none'}",
+            f"{nearest(name, names)}Correct the operation in the catalog entry, or put the right contract at {path}",
+        )
     output = operation.output.body if operation.output is not None else None
     if output is None or operation.output._is_body_wrapped:
         raise ContractBroken(system, f"the operation '{name}' does not answer with one element", fix)

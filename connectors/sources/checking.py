@@ -33,14 +33,14 @@ class Checks:
             raise TypeError("a system that does not speak HTTP has no address to touch")
         return self.attempt("connection", self._http.touch, f"{self._http.settings.base_url} answers")
 
-    def attempt(self, name: str, call: Callable[[], object], success: str) -> bool:
-        """Run ``call``; its ``ConnectorError`` becomes a failed line."""
+    def attempt(self, name: str, call: Callable[[], object], success: str | None = None) -> bool:
+        """Run ``call``; its ``ConnectorError`` becomes a failed line. Without ``success`` its answer is the detail."""
         try:
-            call()
+            told = call()
         except ConnectorError as error:
             self._add(name, CheckStatus.FAILED, error.message, error.next_step)
             return False
-        self._add(name, CheckStatus.OK, success)
+        self._add(name, CheckStatus.OK, str(told) if success is None else success)
         return True
 
     def _add(self, name: str, status: CheckStatus, detail: str, fix: str = "") -> None:

@@ -93,7 +93,7 @@ class RestSource:
         """Contract, connection, sign-in and one small read: a page of one record, or an unknown dossier asked for."""
         checks = Checks(self._entry, self._http)
         checks.contract()
-        if checks.reachable() and checks.attempt("sign-in", self._signer.sign_in, "signed in"):
+        if checks.reachable() and checks.attempt("sign-in", self._signer.sign_in):
             checks.attempt("read", self._read_little, "the system answers as the catalog says")
         return checks.results
 

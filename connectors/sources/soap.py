@@ -71,7 +71,7 @@ class SoapSource:
             yield from self._changed(window, held, now, numbers)
 
     def check(self) -> list[CheckResult]:
-        """Contract, operations, connection, drift of the live WSDL, and one small read."""
+        """Contract, operations, connection, drift of the live WSDL, sign-in, and one small read."""
         now = datetime.now(UTC)
         names = [self._options.operation]
         if self._options.refresh is not None:

@@ -119,7 +119,7 @@ _INSURANCE = Sector(
 )
 _JUSTICE = Sector(field_code="G99-TP01", field_name="Hộ tịch", weight=2_600, on_the_spot=0.60, agencies=COMMUNES)
 _CERTIFICATION = Sector(
-    field_code="G99-TP02", field_name="Chứng thực", weight=4_000, on_the_spot=0.90, agencies=COMMUNES
+    field_code="G99-TP02", field_name="Chứng thực", weight=2_800, on_the_spot=0.90, agencies=COMMUNES
 )
 _ENVIRONMENT = Sector(
     field_code="G99-MT01",
@@ -201,7 +201,7 @@ _CONSTRUCTION = Sector(
     system=System.XAYDUNG,
 )
 _HOUSEHOLD_BUSINESS = Sector(
-    field_code="G99-KD02", field_name="Hộ kinh doanh", weight=2_300, on_the_spot=0.15, agencies=COMMUNES
+    field_code="G99-KD02", field_name="Hộ kinh doanh", weight=1_100, on_the_spot=0.15, agencies=COMMUNES
 )
 _AGRICULTURE = Sector(
     field_code="G99-NN01",
@@ -236,7 +236,7 @@ _RESIDENCE = Sector(
 _WATER = Sector(
     field_code="G99-TN01",
     field_name="Tài nguyên nước",
-    weight=300,
+    weight=1_500,
     on_the_spot=0.0,
     agencies=_department(10, "Sở Nông nghiệp và Môi trường"),
     system=System.NUOC,
@@ -244,7 +244,7 @@ _WATER = Sector(
 _LABOUR = Sector(
     field_code="G99-LD02",
     field_name="Việc làm",
-    weight=300,
+    weight=1_500,
     on_the_spot=0.0,
     agencies=_department(9, "Sở Nội vụ"),
     system=System.LAODONG,
@@ -344,6 +344,7 @@ PROCEDURES: tuple[Procedure, ...] = (
     Procedure(
         code="2.990404", name="Chứng thực bản sao từ bản chính", sector=_CERTIFICATION, term_days=1, share=1, level=3
     ),
+    Procedure(code="1.992402", name="Gia hạn giấy phép lao động", sector=_LABOUR, term_days=30, share=0.8),
     Procedure(
         code="1.990501",
         name="Cấp giấy phép môi trường",
@@ -415,6 +416,15 @@ PROCEDURES: tuple[Procedure, ...] = (
         code="1.991301", name="Đăng ký thành lập hộ kinh doanh", sector=_HOUSEHOLD_BUSINESS, term_days=3, share=1
     ),
     Procedure(
+        code="1.992302",
+        name="Cấp giấy phép khai thác nước mặt",
+        sector=_WATER,
+        term_days=40,
+        share=0.8,
+        subject=_ENTERPRISE,
+        pays=True,
+    ),
+    Procedure(
         code="1.991401",
         name="Đăng ký tàu cá",
         sector=_AGRICULTURE,
@@ -464,12 +474,12 @@ PROCEDURES: tuple[Procedure, ...] = (
         code="1.992301",
         name="Cấp giấy phép khai thác nước dưới đất",
         sector=_WATER,
-        term_days=15,
-        share=1,
+        term_days=40,
+        share=0.2,
         subject=_ENTERPRISE,
     ),
     Procedure(
-        code="1.992401", name="Cấp giấy phép lao động cho người nước ngoài", sector=_LABOUR, term_days=5, share=1
+        code="1.992401", name="Cấp giấy phép lao động cho người nước ngoài", sector=_LABOUR, term_days=30, share=0.2
     ),
     Procedure(
         code="1.992201",

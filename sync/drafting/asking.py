@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from types import MappingProxyType
 
 from schemas.states import LABELS_VI, State
 from sync.drafting import guesses
 from sync.drafting.guesses import Guess, plain
+from sync.errors import SyncError
 
 STATE = "state"
 MEANINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -61,3 +63,27 @@ def invented(name: str) -> str:
     if text in guesses.NAMES[STATE]:
         return LABELS_VI[State.PROCESSING]
     return "mẫu"
+
+
+def chosen(document: str, names: Sequence[str], operation: str | None) -> int:
+    """Which of the operations that list records is meant; raises ``SyncError`` that names them when that is not clear.
+
+    ``names`` is not empty; ``operation`` is what the person said, if anything.
+    """
+    if operation is None:
+        if len(names) == 1:
+            return 0
+        raise SyncError(
+            f"Which operation of {document} lists the dossiers? Those with a list in their answer: {', '.join(names)}.",
+            next_step="Say it by --operation.",
+        )
+    wanted = operation.strip().casefold()
+    for index, name in enumerate(names):
+        if name.casefold() == wanted:
+            return index
+    near = get_close_matches(operation, names, n=1)
+    raise SyncError(
+        f"{document} has no operation '{operation}' that answers with a list of records; those that do: "
+        f"{', '.join(names)}.",
+        next_step=f"Did you mean --operation '{near[0]}'?" if near else "Say one of them by --operation.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import mappings
 from connectors import catalog
 from mappings import examples
 from mappings.mapping import load_file
+from mappings.places import shown
 from sync.drafting.sketch import Sketch
 from sync.drafting.writing import Answers, catalog_file, contract_files, mapping_file, missing
 from sync.errors import SyncError
@@ -23,9 +25,7 @@ class Draft:
 
     def write(self) -> None:
         """Write them all; raises ``SyncError`` when one of them is there already, and then writes none."""
-        there = [path for path in self.files if path.exists()]
-        if there:
-            raise SyncError(f"{there[0]} is there already.", next_step="Choose another name, or remove the file.")
+        _require_free(self.files)
         for path, content in self.files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -47,6 +47,16 @@ class Folders:
             mappings=mappings.folder(mappings.Direction.SOURCE),
             contracts=Path(os.environ.get("HOSYNC_CONTRACTS") or catalog.CONTRACTS),
         )
+
+    def require_free(self, system: str) -> None:
+        """Raises ``SyncError`` when there is a system of that name, before anybody is asked about a new one."""
+        _require_free((self.catalog / f"{system}.yaml", self.mappings / f"{system}.yaml"))
+
+
+def _require_free(paths: Iterable[Path]) -> None:
+    there = [path for path in paths if path.exists()]
+    if there:
+        raise SyncError(f"{shown(there[0])} is there already.", next_step="Choose another name, or remove the file.")
 
 
 def draft(system: str, sketch: Sketch, answers: Answers, folders: Folders) -> Draft:

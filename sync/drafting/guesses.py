@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from schemas import identifiers
+from schemas.codes import Channel, SubjectKind
 from schemas.states import LABELS_VI, State
 
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -42,9 +43,9 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "state_at": ("thoidiemtrangthai", "ngaytrangthai", "statusdate", "statusat", "thoigianthuchien"),
         "channel": ("kenhthuchien", "kenh", "channel", "hinhthucnop"),
         "applicant.name": ("chuhoso", "hoten", "hotennguoinop", "tennguoinop", "nguoinop", "applicantname", "fullname",
-                           "applicant", "tendoanhnghiep"),
+                           "applicant", "tendoanhnghiep", "tencongty", "enterprisename", "companyname"),
         "applicant.identity_number": ("socccd", "cccd", "socmt", "socmnd", "cmnd", "sodinhdanh", "identitynumber",
-                                      "applicantidno", "masothue", "idnumber"),
+                                      "applicantidno", "masothue", "masodoanhnghiep", "taxcode", "idnumber"),
         "applicant.phone": ("sodienthoai", "dienthoai", "phone", "phonenumber", "mobile"),
         "applicant.email": ("email", "thudientu"),
         "applicant.address": ("diachi", "address"),
@@ -73,6 +74,19 @@ STATES: Mapping[str, State] = MappingProxyType(
         "datra": State.RETURNED, "datraketqua": State.RETURNED, "returned": State.RETURNED,
     }
 )  # fmt: skip
+
+CHANNELS: Mapping[str, Channel] = MappingProxyType(
+    {
+        "tructiep": Channel.DIRECT, "taiquay": Channel.DIRECT, "direct": Channel.DIRECT, "counter": Channel.DIRECT,
+        "tructuyen": Channel.ONLINE, "online": Channel.ONLINE, "web": Channel.ONLINE,
+        "buuchinh": Channel.POSTAL, "bcci": Channel.POSTAL, "postal": Channel.POSTAL, "post": Channel.POSTAL,
+    }
+)  # fmt: skip
+
+_WHO = ("applicant.name", "applicant.identity_number")
+_OF_AN_ENTERPRISE = frozenset(
+    {"tendoanhnghiep", "tencongty", "enterprisename", "companyname", "masothue", "masodoanhnghiep", "taxcode"}
+)
 
 FORMATS = (
     "%d/%m/%Y %H:%M:%S",
@@ -193,3 +207,14 @@ def state(code: str | int) -> State | None:
         return None  # a number means what its owner says: 1 to 10 are not always the national ones
     by_label = {plain(label): each for each, label in LABELS_VI.items()}
     return by_label.get(text) or STATES.get(text)
+
+
+def channel(code: str | int) -> Channel | None:
+    """The way of filing that a word stands for; ``None`` when it cannot be told."""
+    return CHANNELS.get(plain(str(code)))
+
+
+def subject(found: Iterable[Guess]) -> SubjectKind:
+    """Who files: an enterprise where name and number of the applicant are those of one, else a citizen."""
+    names = [plain(each.path.split(".")[-1]) for each in found if each.field in _WHO]
+    return SubjectKind.ENTERPRISE if names and _OF_AN_ENTERPRISE.issuperset(names) else SubjectKind.CITIZEN

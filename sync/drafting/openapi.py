@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sync.drafting import guesses
-from sync.drafting.asking import at, invented, meaning, since_template
+from sync.drafting.asking import at, chosen, invented, meaning, since_template
 from sync.drafting.sketch import Sketch, values
 from sync.errors import SyncError
 
@@ -43,11 +43,7 @@ def read(document: Schema, operation: str | None) -> Sketch:
             "The document has no operation that answers with a list of objects.",
             next_step="Give a sample answer instead: hosync new NAME --from answer.json --path /where/it/comes/from",
         )
-    chosen = [each for each in found if operation is None or each.name.lower() == operation.strip().lower()]
-    if len(chosen) != 1:
-        names = ", ".join(f"'{each.name}'" for each in found)
-        raise SyncError(f"Which operation lists the dossiers? There are {names}.", next_step="Say it by --operation.")
-    listing = chosen[0]
+    listing = found[chosen("the document", [each.name for each in found], operation)]
     sample = _sample(listing.record, "", 0)
     parameters, paging, style = _asked(listing)
     options: dict[str, Any] = {"auth": _auth(document)}

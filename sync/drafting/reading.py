@@ -18,6 +18,7 @@ from sync.drafting.sketch import Sketch, list_of_objects, values
 from sync.errors import SyncError
 
 _PLAIN_NAME = re.compile(r"^[A-Za-z][\w-]*$", re.ASCII)
+_HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 _MOST_BYTES = 20 << 20
 
 
@@ -30,6 +31,11 @@ def read(path: Path, *, operation: str | None, url_path: str | None) -> Sketch:
         raise SyncError(f"{path} cannot be read: {error.strerror}.", next_step="Give another file.") from None
     if len(content) > _MOST_BYTES:
         raise SyncError(f"{path} is larger than 20 MB.", next_step="Cut a sample of some records out of it.")
+    if _HTML.match(content.removeprefix(b"\xef\xbb\xbf")[:4096]):
+        raise SyncError(
+            f"{path} is HTML, perhaps a login page or an error page.",
+            next_step="Open its address in a browser to see what it says, and get the document itself.",
+        )
     if path.suffix.lower() == ".csv":
         return _table(path, content)
     if path.suffix.lower() in (".wsdl", ".xml") or content.lstrip()[:1] == b"<":

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import orjson
-import yaml
 
+from schemas.codes import Channel, SubjectKind
 from sync.drafting import guesses
 from sync.drafting.shapes import closed, shape_of
 from sync.drafting.sketch import Sketch, values
+from sync.drafting.yaml_text import written
 
 _CONVERTERS = {
     "code": "dossier_code",
@@ -43,14 +44,18 @@ _INVENTED = {
 }
 _UNUSED = "not used by the draft: decide whether it matters"
 _STRANGE = "__ma_la__"
+_CODES = {
+    "channel": "1 at the counter, 2 online, 3 by post",
+    "subject_kind": "1 citizen, 2 enterprise, 3 state agency, 4 organisation",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """What no document tells and a person said.
 
-    ``states``: the system's code to the national one. ``procedure``, ``agency``, ``channel``, ``subject``: the values
-    of all dossiers, where the records do not tell.
+    ``states``: the system's code to the national one. ``procedure`` and ``agency``: the values of all dossiers, where
+    the records do not tell.
     """
 
     title_vi: str
@@ -64,8 +69,14 @@ class Answers:
     states: Mapping[str, int] = field(default_factory=dict)
     procedure: str | None = None
     agency: str | None = None
-    channel: int = 1
-    subject: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A value that every dossier gets because nothing tells it; a person confirms or corrects it."""
+
+    field: str
+    value: Channel | SubjectKind
 
 
 def catalog_file(system: str, sketch: Sketch, answers: Answers, contract: str) -> str:
@@ -93,7 +104,7 @@ def catalog_file(system: str, sketch: Sketch, answers: Answers, contract: str) -
         f"# {answers.title_en}. Drafted by `hosync new`; every key is explained in docs/reference/catalog.md.\n"
         f"# The address and the account are in the connection: AIRFLOW_CONN_{system.upper()}.\n"
     )
-    return head + _yaml(entry)
+    return head + written(entry)
 
 
 def contract_files(system: str, sketch: Sketch, answers: Answers) -> dict[str, bytes]:
@@ -116,7 +127,8 @@ def mapping_file(system: str, sketch: Sketch, answers: Answers) -> str:
     """The mapping with its examples, made of the sample's first record without anybody's data."""
     seen = values(sketch.records)
     found = {guess.field: guess for guess in guesses.fields(seen)}
-    fields = _fields(found, answers)
+    guessed = assumed(sketch)
+    fields = _fields(found, answers, guessed)
     tables = _tables(found, seen, answers)
     used = {guess.path for guess in found.values()}
     unused = {path: _UNUSED for path in seen if path not in used}
@@ -132,33 +144,65 @@ def mapping_file(system: str, sketch: Sketch, answers: Answers) -> str:
         document["tables"] = tables
     if unused or lists:
         document["ignore"] = {**unused, **lists}
-    document["examples"] = _examples(sketch.records[0], found, answers)
+    document["examples"] = _examples(_speaking(sketch.records, found, answers), found, answers)
     head = (
         "# yaml-language-server: $schema=../mapping.schema.json\n"
         f"# {answers.title_en}. Drafted by `hosync new` from a sample: read it line by line, above all the states.\n"
         "# `hosync check` says what it leaves out, `hosync preview` shows what becomes of each record.\n"
     )
-    return head + _yaml(document)
+    remarks = {each.field: f"assumed, nothing tells it: {_CODES[each.field]}" for each in guessed}
+    return head + written(document, remarks)
+
+
+def assumed(sketch: Sketch) -> list[Assumed]:
+    """What all dossiers are taken for because the records don't tell it."""
+    found = guesses.fields(values(sketch.records))
+    names = {guess.field for guess in found}
+    channel = [] if "channel" in names else [Assumed("channel", Channel.DIRECT)]
+    return [*channel, Assumed("subject_kind", guesses.subject(found))]
 
 
 def codes_without_meaning(sketch: Sketch, known: Mapping[str, int]) -> list[str]:
     """The state codes of the sample that nobody has told the meaning of, and that cannot be guessed."""
+    return [code for code in _codes(sketch, "state") if code not in known and guesses.state(code) is None]
+
+
+def channels_without_meaning(sketch: Sketch) -> list[str]:
+    """The codes for the way of filing that cannot be guessed."""
+    return [code for code in _codes(sketch, "channel") if guesses.channel(code) is None]
+
+
+def _codes(sketch: Sketch, field: str) -> list[str]:
     seen = values(sketch.records)
-    guess = next((each for each in guesses.fields(seen) if each.field == "state"), None)
-    codes = {str(value) for value in seen[guess.path] if value not in (None, "")} if guess else set()
-    return sorted(code for code in codes if code not in known and guesses.state(code) is None)
+    path = next((each.path for each in guesses.fields(seen) if each.field == field), None)
+    return sorted({str(value) for value in seen[path] if value not in (None, "")}) if path else []
+
+
+def state_codes(sketch: Sketch) -> list[str]:
+    """All codes of the state, where a document lists them; empty where a sample only shows some."""
+    path = next((each.path for each in guesses.fields(values(sketch.records)) if each.field == "state"), "")
+    schema: Any = sketch.record_schema or {}
+    for name in path.split("."):
+        schema = schema.get("properties", {}).get(name, {})
+    return [str(code) for code in schema.get("enum", ())]
+
+
+def strangers(sketch: Sketch, states: Iterable[str]) -> list[str]:
+    """Those of the codes that are not among all codes of the state, where those are known: misspelt, most likely."""
+    listed = state_codes(sketch)
+    return [code for code in states if code not in listed] if listed else []
 
 
 def missing(sketch: Sketch, answers: Answers) -> list[str]:
     """What a dossier needs and neither the sample nor the answers give."""
     found = {guess.field for guess in guesses.fields(values(sketch.records))}
-    given = {"procedure_code": answers.procedure, "agency_code": answers.agency, "channel": 1, "subject_kind": 1}
+    given = {"procedure_code": answers.procedure, "agency_code": answers.agency, "channel": True, "subject_kind": True}
     if "source_id" in found or "code" in found:
         found.add("source_id")
     return [name for name in _REQUIRED if name not in found and not given.get(name)]
 
 
-def _fields(found: Mapping[str, guesses.Guess], answers: Answers) -> dict[str, Any]:
+def _fields(found: Mapping[str, guesses.Guess], answers: Answers, guessed: Sequence[Assumed]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, guess in found.items():
         spec: dict[str, Any] = {"from": guess.path}
@@ -179,11 +223,15 @@ def _fields(found: Mapping[str, guesses.Guess], answers: Answers) -> dict[str, A
         fields["native_state"] = {"from": found["state"].path, "as": "code"}
     if "applicant.identity_number" in found:
         fields["applicant.identity_kind"] = {"from": found["applicant.identity_number"].path, "as": "identity_kind"}
+    # Targets want the agency's name as well; the catalogue has it where the records give the code alone.
+    if "agency_code" in found:
+        by_code = {"in": "agencies", "by": found["agency_code"].path, "take": "name"}
+        fields.setdefault("agency_name", {"lookup": by_code})
     for name, value in (
         ("procedure_code", answers.procedure),
         ("agency_code", answers.agency),
-        ("channel", answers.channel),
-        ("subject_kind", answers.subject),
+        ("agency_name", answers.owner_vi),
+        *((each.field, int(each.value)) for each in guessed),
     ):
         fields.setdefault(name, {"value": value})
     return fields
@@ -200,7 +248,7 @@ def _tables(
         tables["state"] = {**told, **also}
     if "channel" in found:
         codes = dict.fromkeys(value for value in seen[found["channel"].path] if value not in (None, ""))
-        tables["channel"] = dict.fromkeys(codes, answers.channel)
+        tables["channel"] = {code: int(meant) for code in codes if (meant := guesses.channel(code))}
     return tables
 
 
@@ -210,22 +258,39 @@ def _meaning(code: Any, answers: Answers) -> int:
     return int(told) if told else int(guessed or 0)
 
 
+def _speaking(
+    records: Sequence[Mapping[str, Any]], found: Mapping[str, guesses.Guess], answers: Answers
+) -> Mapping[str, Any]:
+    """The first record with a state all of whose codes have a meaning, for the examples; the first of all when there
+    is none."""
+    with_state = [record for record in records if _at(record, found["state"].path) not in (None, "")]
+    return next((record for record in with_state if not _unknown(record, found, answers)), [*with_state, *records][0])
+
+
+def _unknown(record: Mapping[str, Any], found: Mapping[str, guesses.Guess], answers: Answers) -> list[str]:
+    """The coded fields whose code in this record is in no table, in the order in which a mapping meets them."""
+    codes = {name: _at(record, found[name].path) for name in ("channel", "state") if name in found}
+    known = {"channel": lambda code: bool(guesses.channel(code)), "state": lambda code: bool(_meaning(code, answers))}
+    return [name for name, code in codes.items() if code not in (None, "") and not known[name](code)]
+
+
 def _examples(record: Mapping[str, Any], found: Mapping[str, guesses.Guess], answers: Answers) -> list[dict[str, Any]]:
     given = _without_people(record, found)
-    code = _at(record, found["state"].path) if "state" in found else None
+    unknown = _unknown(record, found, answers)
     examples: list[dict[str, Any]] = []
-    state = _meaning(code, answers) if code not in (None, "") else 0
-    if state:
-        examples.append({"name": "first", "given": given, "includes": {"state": state, "native_state": str(code)}})
+    if unknown:
+        first: dict[str, Any] = {"problem": {"field": unknown[0], "rule": "unknown-code"}}
     else:
-        examples.append({"name": "first", "given": given, "problem": {"field": "state", "rule": "unknown-code"}})
-    strange = {"like": "first", "set": {found["state"].path: _STRANGE}} if "state" in found else None
-    if strange:
-        examples.append({**strange, "problem": {"field": "state", "rule": "unknown-code"}})
+        code = _at(record, found["state"].path)
+        first = {"includes": {"state": _meaning(code, answers), "native_state": str(code)}}
+    examples.append({"name": "first", "given": given, **first})
+    at_fault = unknown[0] if unknown else "state"
+    strange = {"like": "first", "set": {found["state"].path: _STRANGE}}
+    examples.append({**strange, "problem": {"field": at_fault, "rule": "unknown-code"}})
     examples.append(
         {"like": "first", "set": {found["code"].path: None}, "problem": {"field": "code", "rule": "required"}}
     )
-    if "due_at" in found and state:
+    if "due_at" in found and not unknown:
         broken = {"like": "first", "set": {found["due_at"].path: "31/02/2026 25:61"}}
         examples.append({**broken, "problem": {"field": "due_at", "rule": "datetime"}})
     return examples
@@ -250,37 +315,3 @@ def _at(record: Any, path: str) -> Any:
     for name in path.split("."):
         record = record.get(name) if isinstance(record, Mapping) else None
     return record
-
-
-class _Writer(yaml.SafeDumper):
-    """Indents lists and keeps short parts on one line, as people write YAML."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        del indentless
-        super().increase_indent(flow, False)
-
-
-def _yaml(document: Mapping[str, Any]) -> str:
-    one_a_line = ("fields", "tables", "examples")
-    return "".join(_nested(key, value) if key in one_a_line else _block(key, value) for key, value in document.items())
-
-
-def _block(key: str, value: Any) -> str:
-    return yaml.dump({key: value}, Dumper=_Writer, allow_unicode=True, sort_keys=False, width=110)
-
-
-def _nested(key: str, value: Any) -> str:
-    """One field, table or example to a line, in braces."""
-    lines = [f"{key}:\n"]
-    if isinstance(value, list):
-        lines += [f"  - {_flow(item)}\n" for item in value]
-    else:
-        lines += [f"  {_flow(name)}: {_flow(inner)}\n" for name, inner in value.items()]
-    return "".join(lines)
-
-
-def _flow(value: Any) -> str:
-    text = yaml.dump(
-        value, Dumper=yaml.SafeDumper, allow_unicode=True, sort_keys=False, width=10_000, default_flow_style=True
-    )
-    return text.removesuffix("\n...\n").rstrip("\n")

@@ -13,7 +13,7 @@ from connectors.soap.operations import Operation, bindings, load, load_operation
 from connectors.soap.shapes import Field, Shape
 from schemas.states import LABELS_VI
 from sync.drafting import guesses
-from sync.drafting.asking import STATE, at, invented, meaning, since_template
+from sync.drafting.asking import STATE, at, chosen, invented, meaning, since_template
 from sync.drafting.sketch import Sketch, values
 from sync.errors import SyncError
 
@@ -36,14 +36,12 @@ def read(path: Path, operation: str | None) -> Sketch:
         found = list(_listings(path))
     except ContractBroken as error:
         raise SyncError(f"{path}: {error.message}.", next_step="Give a WSDL with the files that it imports.") from error
-    chosen = [each for each in found if operation in (None, each.operation.name)]
-    if len(chosen) != 1:
-        names = ", ".join(each.operation.name for each in found) or "none"
+    if not found:
         raise SyncError(
-            f"Which operation of {path.name} lists the dossiers? Those with a list in their answer: {names}.",
-            next_step="Say it by --operation, or give a sample answer instead.",
+            f"No operation of {path.name} answers with a list of records.",
+            next_step="Give a sample answer instead: hosync new NAME --from answer.json --path /where/it/comes/from",
         )
-    listing = chosen[0]
+    listing = found[chosen(path.name, [each.operation.name for each in found], operation)]
     sample = _sample(listing.record, 0)
     request, has_since, has_page = _request(listing.asked)
     answer: dict[str, Any] = {"records": listing.path}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,8 +83,34 @@ def test_wrong_arguments_or_configuration_give_2_and_no_traceback(arguments: tup
 
 def test_an_unknown_system_is_answered_with_the_name_that_was_meant() -> None:
     done = _hosync("check", "gplxx")
-    assert "gplx" in done.stderr
-    assert "What to do:" in done.stderr
+    assert "there is no system 'gplxx'" in done.stderr
+    assert "What to do: Did you mean 'gplx'?" in done.stderr
+    assert "Correct the catalog" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("gplx", "--from", "nowhere.json"), "gplx.yaml is there already"),
+        (("nuoc", "--agency", "Nuoc"), "'Nuoc' is no agency code"),
+        (("nuoc", "--agency", "H12.77"), "Add it to mappings/catalogues/agencies.yaml, or give --owner-vi"),
+        (("nuoc", "--agency", "H12.10", "--state", "GD_CUOIIII=10"), "Did you mean 'GD_CUOI'?"),
+        (("nuoc", "--agency", "H12.10", "--state", "GD_CUOI=99"), "N is 1 to 10"),
+    ],
+)
+def test_a_draft_that_would_be_wrong_is_refused_before_a_file_is_written(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    shutil.copytree(_REPOSITORY / "connectors/catalog", tmp_path / "catalog")
+    before = sorted(tmp_path.rglob("*"))
+    document = ("--from", str(_REPOSITORY / "sandbox/practice/nuoc.openapi.json"))
+    titles = ("--title-vi", "Cấp phép nước", "--title-en", "Water permits")
+    given = arguments if "--from" in arguments else (*arguments, *document)
+    folders = {f"HOSYNC_{name.upper()}": str(tmp_path / name) for name in ("catalog", "mappings", "contracts")}
+    done = _hosync("new", *given, *titles, **folders)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_unreachable_database_is_explained_without_its_password() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import messages
+from cli import messages, told
 from cli.messages import Language, Texts, default_language
 
 _CLI = Path(messages.__file__).parent
@@ -22,6 +22,19 @@ def _names(text: str) -> set[str]:
 @pytest.mark.parametrize("english", sorted(messages._VI))
 def test_a_translation_uses_the_same_values(english: str) -> None:
     assert _names(messages._VI[english]) <= _names(english)
+
+
+@pytest.mark.parametrize("english", sorted(told._VI))
+def test_what_the_floors_below_say_is_said_with_the_same_values(english: str) -> None:
+    names = _names(english)
+    values = {name: f"<{name}>" for name in names}
+    assert told.in_vietnamese(english.format(**values)) == told._VI[english].format(**values)
+    assert _names(told._VI[english]) == names
+
+
+def test_a_sentence_that_nobody_translated_is_shown_as_it_is() -> None:
+    assert Texts(Language.VI).told("the moon is made of cheese") == "the moon is made of cheese"
+    assert Texts(Language.EN).told("signed in") == "signed in"
 
 
 def test_every_message_of_the_catalogue_is_used_somewhere() -> None:

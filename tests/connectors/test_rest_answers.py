@@ -107,6 +107,25 @@ def test_a_listing_that_says_there_is_nothing_is_empty(serve, tmp_path):
     assert records(pull(serve, tmp_path, json_reply({"ma": 4}), answer)) == []
 
 
+def test_an_answer_without_the_records_is_told_by_the_names_that_it_has(serve, tmp_path):
+    told = {"tong": 1, "trang": {"hoSo": [], "Nguyễn": 1, "099": 2}}
+    with pytest.raises(BrokenAnswer, match=r"no 'trang\.hoSoo'; there is in 'trang': hoSo") as caught:
+        pull(serve, tmp_path, json_reply(told), {"records": "trang.hoSoo"})
+    assert "options.answer.records" in caught.value.next_step
+    assert "Nguyễn" not in str(caught.value)
+    with pytest.raises(BrokenAnswer, match="no 'd'; there is: tong, trang"):
+        pull(serve, tmp_path, json_reply(told), {"records": "d"})
+
+
+@pytest.mark.parametrize(
+    ("status", "key"), [(404, "options.request.path"), (400, "its parameters"), (403, "what the account may read")]
+)
+def test_a_refused_read_says_what_to_compare(serve, tmp_path, status, key):
+    with pytest.raises(Refused) as caught:
+        pull(serve, tmp_path, Reply(status), {"records": "d"})
+    assert key in caught.value.next_step
+
+
 # --- embedded documents ---
 
 XML = (

@@ -247,6 +247,7 @@ def test_check_runs_a_small_job_to_its_end(source):
         "operation": CheckStatus.OK,
         "connection": CheckStatus.OK,
         "drift": CheckStatus.WARNING,
+        "sign-in": CheckStatus.OK,
         "read": CheckStatus.OK,
     }
     assert service.waiting == {}

@@ -143,7 +143,7 @@ def test_a_short_failure_is_overcome(registry):
 def test_check_goes_through_the_security_server(registry):
     _, source = registry(5)
     results = source.check()
-    assert [result.name for result in results] == ["contract", "operation", "connection", "read"]
+    assert [result.name for result in results] == ["contract", "operation", "connection", "sign-in", "read"]
     assert {result.status for result in results} == {CheckStatus.OK}
 
 
@@ -153,3 +153,5 @@ def test_check_names_an_operation_that_the_contract_does_not_have(serve):
     results = SoapSource(wrong, serve(Reply()).settings()).check()
     assert results[-1].status is CheckStatus.FAILED
     assert "danhSachHoSoThayDoi" in results[-1].detail
+    near = entry.model_copy(update={"options": entry.options.model_copy(update={"operation": "danhSachHoSoThaiDoi"})})
+    assert "Did you mean 'danhSachHoSoThayDoi'?" in SoapSource(near, serve(Reply()).settings()).check()[-1].fix

@@ -146,7 +146,8 @@ def checked(serve, snapshot: Path, live: Reply, **options: object) -> tuple[dict
 
 def test_check_compares_with_the_live_wsdl(serve, snapshot):
     statuses, detail, asked = checked(serve, snapshot, Reply(200, wsdl().encode(), "text/xml"))
-    assert statuses == dict.fromkeys(("contract", "operation", "connection", "drift", "read"), CheckStatus.OK)
+    lines = ("contract", "operation", "connection", "drift", "sign-in", "read")
+    assert statuses == dict.fromkeys(lines, CheckStatus.OK)
     assert "says what the contract says" in detail
     assert [(one.method, one.path) for one in asked] == [("GET", "/"), ("GET", "/ws"), ("POST", "/ws")]
 

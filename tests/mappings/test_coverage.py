@@ -68,3 +68,39 @@ def test_codes_that_are_in_no_table_are_counted_and_only_codes_are_shown() -> No
 def test_no_records_give_no_findings() -> None:
     found = coverage.measure(mappings.load("gplx", Direction.SOURCE), [])
     assert (found.records, found.unmapped, found.never_present, found.never_filled) == (0, (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        (coverage.Kind.STATE, "Đã trả kết quả", True),
+        (coverage.Kind.STATE, "GD_CUOI", True),
+        (coverage.Kind.STATE, "000099000001", False),
+        (coverage.Kind.STATE, "Bà Nguyễn Thị Bí Mật, số 0 Đường Mẫu, phường Thử Nghiệm", False),
+        (coverage.Kind.CODE, "Đã trả kết quả", False),
+        (coverage.Kind.CODE, "LA2", True),
+        (coverage.Kind.MOMENT, "31/02/2026 25:61", True),
+        (coverage.Kind.MOMENT, "2026-01-05T08:30:00.123+07:00", True),
+        (coverage.Kind.MOMENT, "20260105083000", True),
+        (coverage.Kind.MOMENT, "000099000001", False),
+        (coverage.Kind.MOMENT, "0900 000 000", False),
+    ],
+)
+def test_only_what_looks_like_a_state_a_code_or_a_moment_is_shown(kind: coverage.Kind, value: str, shown: bool) -> None:
+    assert coverage.looks_like(kind, value) is shown
+
+
+def test_a_state_in_words_is_named_when_no_table_knows_it() -> None:
+    samples = records("dkkd")[:1]
+    samples[0]["trangThai"] = "Chờ lãnh đạo ký"
+    (found,) = coverage.measure(mappings.load("dkkd", Direction.SOURCE), samples).unknown_codes
+    assert found.code == "Chờ lãnh đạo ký"
+
+
+def test_the_paths_of_states_codes_and_moments_are_known() -> None:
+    kinds = coverage.kinds(mappings.load("dienluc", Direction.SOURCE))
+    assert kinds["status"] is coverage.Kind.STATE
+    assert kinds["history[].status"] is coverage.Kind.STATE
+    assert kinds["channel"] is coverage.Kind.CODE
+    assert kinds["history[].at"] is coverage.Kind.MOMENT
+    assert "customer.fullName" not in kinds

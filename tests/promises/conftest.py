@@ -60,7 +60,7 @@ def province(
     size = getattr(request.module, "PROVINCE_SIZE", SIZE)
     arguments = ["serve", "--home", str(home), "--seed", str(SEED), "--size", str(size), "--as-of", AS_OF]
     if sources := getattr(request.module, "SOURCES", ()):
-        arguments += ["--only", *sources, *TARGETS, "xroad"]
+        arguments += ["--only", *sources, *TARGETS, *(("xroad",) if "dkkd" in sources else ())]
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -10,10 +10,19 @@ import yaml
 from connectors.catalog import load_entry
 from mappings import validate_page
 from mappings.mapping import load_file
+from schemas.codes import Channel, SubjectKind
 from sync.drafting.draft import Folders, draft, prove
 from sync.drafting.guesses import Guess, fields, formats, state
+from sync.drafting.owner import agency_code, agency_name
 from sync.drafting.reading import read
-from sync.drafting.writing import Answers, codes_without_meaning
+from sync.drafting.writing import (
+    Answers,
+    Assumed,
+    assumed,
+    channels_without_meaning,
+    codes_without_meaning,
+    strangers,
+)
 from sync.errors import SyncError
 
 ANSWERS = Answers(
@@ -170,6 +179,76 @@ def test_a_wsdl_is_the_contract_and_tells_the_request(tmp_path):
     assert (tmp_path / "schemas/wire" / entry.contract).read_bytes() == wsdl.read_bytes()
 
 
+def test_what_nothing_tells_is_assumed_aloud_and_marked_in_the_mapping(tmp_path):
+    sketch, made, _, mapping = _drafted(tmp_path, json.dumps([RECORD]))
+    assert assumed(sketch) == [Assumed("channel", Channel.DIRECT), Assumed("subject_kind", SubjectKind.CITIZEN)]
+    assert prove(made) == []
+    for field in ("channel", "subject_kind"):
+        (line,) = (line for line in mapping.file.read_text().splitlines() if line.startswith(f"  {field}:"))
+        assert "# assumed" in line
+
+
+@pytest.mark.parametrize(
+    ("applicant", "kind"),
+    [
+        ({"toChuc": {"tenDoanhNghiep": "Công ty Mẫu", "maSoThue": "0100109106"}}, SubjectKind.ENTERPRISE),
+        ({"tenCongTy": "Công ty Mẫu"}, SubjectKind.ENTERPRISE),
+        ({"hoTen": "Nguyễn Văn Mẫu", "maSoThue": "0100109106"}, SubjectKind.CITIZEN),
+        ({}, SubjectKind.CITIZEN),
+    ],
+)
+def test_who_only_has_the_name_and_number_of_an_enterprise_is_one(tmp_path, applicant, kind):
+    record = {name: value for name, value in RECORD.items() if name not in ("tenNguoiNop", "cccd")} | applicant
+    _, made, _, mapping = _drafted(tmp_path, json.dumps([record]))
+    assert prove(made) == []
+    ((_, dossier),) = validate_page(mapping, [record]).good
+    assert dossier.subject_kind == kind
+
+
+def test_words_for_the_way_of_filing_are_understood_and_others_left_to_a_person(tmp_path):
+    records = [{**RECORD, "id": number, "kenh": word} for number, word in enumerate(["X9", "Trực tuyến", "BCCI"])]
+    sketch, made, _, mapping = _drafted(tmp_path, json.dumps(records, ensure_ascii=False))
+    assert prove(made) == []
+    assert mapping.tables["channel"] == {"Trực tuyến": 2, "BCCI": 3}
+    assert channels_without_meaning(sketch) == ["X9"]
+    assert [each.field for each in assumed(sketch)] == ["subject_kind"]
+    assert [problem.field for problem in validate_page(mapping, records).bad] == ["channel"]
+
+
+def test_a_draft_none_of_whose_codes_is_known_still_proves(tmp_path):
+    _, made, _, _ = _drafted(tmp_path, json.dumps([{**RECORD, "kenh": "X9", "trangThai": "Y9"}]))
+    assert prove(made) == []
+
+
+def test_the_agency_has_a_name_by_its_code_or_by_its_owner(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    for folder, record in (("a", {**RECORD, "maDonVi": "000.00.10.H12"}), ("b", RECORD)):
+        _, _, _, mapping = _drafted(tmp_path / folder, json.dumps([record]))
+        ((_, dossier),) = validate_page(mapping, [record]).good
+        assert dossier.agency_name.startswith("Sở Nông nghiệp và Môi trường")
+
+
+def test_a_misspelt_state_is_found_where_the_document_lists_all_codes(tmp_path):
+    sketch, *_ = _drafted(tmp_path, json.dumps(OPENAPI), "api.json")
+    assert strangers(sketch, ["X17", "X71"]) == ["X71"]
+    (tmp_path / "sample").mkdir()
+    sample, *_ = _drafted(tmp_path / "sample", json.dumps([RECORD]))
+    assert strangers(sample, ["Chờ ký"]) == []  # a sample shows some codes only
+
+
+@pytest.mark.parametrize(("text", "code"), [("H12.10", "H12.10"), ("000.00.10.H12", "H12.10")])
+def test_an_agency_is_found_by_either_form_of_its_code(text, code):
+    assert agency_code(text) == code
+    assert agency_name(code) == "Sở Nông nghiệp và Môi trường tỉnh Thử Nghiệm"
+
+
+def test_what_is_no_agency_code_is_refused_and_one_that_is_not_listed_has_no_name():
+    with pytest.raises(SyncError, match="no agency code"):
+        agency_code("Nuoc")
+    assert agency_name("H12.77") is None
+
+
 def test_nothing_is_overwritten(tmp_path):
     _, made, _, _ = _drafted(tmp_path, json.dumps([RECORD]))
     before = {path: path.read_bytes() for path in made.files}
@@ -185,12 +264,28 @@ def test_nothing_is_overwritten(tmp_path):
         ("\x01\x02", "neither JSON nor YAML"),
         (json.dumps({**OPENAPI, "paths": {}}), "no operation"),
         (json.dumps([{"ten": "x", "trangThai": 1}]), "does not tell"),
+        ("<!-- x -->\n<!DOCTYPE html><html><body>Đăng nhập</body></html>", "is HTML"),
     ],
 )
 def test_what_cannot_be_drafted_says_what_to_give_instead(tmp_path, content, said):
     with pytest.raises(SyncError, match=said) as caught:
         _drafted(tmp_path, content)
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (json.dumps(OPENAPI), "api.json"),
+        ((Path(__file__).parents[2] / "schemas/wire/dkkd/dkkd.wsdl").read_text("utf-8"), "dkkd.wsdl"),
+    ],
+)
+def test_an_operation_that_is_not_there_is_named_with_those_that_are(tmp_path, content, name):
+    with pytest.raises(SyncError, match=r"no operation 'foo'.*(GET /ho-so|danhSachHoSoThayDoi)"):
+        _drafted(tmp_path, content, name, operation="foo")
+    near = {"api.json": "GET /hoso", "dkkd.wsdl": "danhSachHoSoThaiDoi"}[name]
+    with pytest.raises(SyncError, match="Did you mean"):
+        _drafted(tmp_path, content, name, operation=near)
 
 
 @pytest.mark.parametrize(
