@@ -154,5 +154,6 @@ def _mapped_again(
         mapping_version=mapping.version,
         redriven=[rows[index].quarantine_id for index, _ in validated.good],
         natives=[rows[index].native for index, _ in validated.good],
+        told_at=now(),  # only from now on it could be delivered
     )
     return page, problems
