@@ -19,6 +19,7 @@ import mappings
 from ledger import intake
 from ledger.quarantine import UNKNOWN_DOSSIER, SetAside, open_by_mapping, set_aside
 from ledger.types import PageIntake, Problem, PullMode
+from sync.context import now
 
 if TYPE_CHECKING:
     from datetime import datetime
