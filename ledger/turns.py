@@ -135,12 +135,10 @@ class Grant:
 def decide(state: GateState, rules: GateRules, told: Told, now: datetime) -> tuple[GateState, Grant]:
     """The next state, and what the process gets."""
     state = _paced(_judged(state, rules, told, now), rules, told, now)
-    state = _credited(state, rules, told, now)
+    state = _of_today(_credited(state, rules, told, now), told, now)
     others = [each for each in state.holders if each.holder != told.holder and each.until > now]
     state, shut, until = _shut(state, rules, told, now)
     retries = max(0, math.floor(state.retry_credit or 0.0))
-    if told.wants == 0 and rules.per_day is not None:
-        state = _of_today(state, told, now)
     if shut is not None or told.wants == 0:
         kept = [*others, _holder(told, rules, told.busy, now)] if told.busy else others
         return replace(state, holders=kept), Grant(shut=shut, until=until, retries=retries)
@@ -208,8 +206,8 @@ def _shut(
         return state, Shut.PAUSED, state.paused_until
     if state.asked_until is not None and state.asked_until > now:
         return state, Shut.ASKED, state.asked_until
-    if rules.per_day is not None and _of_today(state, told, now).day_turns >= rules.per_day:
-        return _of_today(state, told, now), Shut.DAY, _midnight(now)
+    if rules.per_day is not None and state.day_turns >= rules.per_day:
+        return state, Shut.DAY, _midnight(now)
     if state.broken_since is None:
         return state, None, None
     if state.rest_until is not None and state.rest_until > now:
@@ -261,7 +259,6 @@ def _turns(state: GateState, rules: GateRules, told: Told, now: datetime) -> tup
     """The state, seconds until the first turn, seconds between two, how many."""
     turns = told.turns
     if rules.per_day is not None:
-        state = _of_today(state, told, now)
         turns = min(turns, rules.per_day - state.day_turns)
     first = gap = 0.0
     if rules.per_second is not None:
