@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 from ledger import gate_sql
 from ledger.engine import reading, transaction
 from ledger.turns import GateRules, GateState, Grant, Holder, Told, decide, is_paused
+from schemas.times import VN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class GateRow:
     failures: int
     asked_until: datetime | None
     pace: float
-    day_turns: int
+    calls_today: int
     calling: int
 
 
@@ -84,7 +85,7 @@ def _row(row: dict[str, Any]) -> GateRow:
         failures=state.failures,
         asked_until=state.asked_until if state.asked_until and state.asked_until > now else None,
         pace=state.pace,
-        day_turns=state.day_turns,
+        calls_today=state.day_turns if state.day == now.astimezone(VN).date() else 0,
         calling=sum(each.until > now for each in state.holders),
     )
 
