@@ -196,7 +196,6 @@ _VI = {
     "Why": "Lý do",
     # dead, resend, replay, pause, resume
     "Dossiers that do not get through": "Hồ sơ không gửi được",
-    "Agency": "Đơn vị",
     "Last time": "Lần cuối",
     "Mend what is wrong, then: hosync resend {target} --reason …": (
         "Khắc phục nguyên nhân, rồi chạy: hosync resend {target} --reason …"
