@@ -66,7 +66,7 @@ class Context:
         finally:
             source.close()
 
-    def open_target(self, target: str, turnstile: Turnstile) -> Target:
+    def open_target(self, target: str, turnstile: Turnstile | None) -> Target:
         """A new connector to the target whose calls pass the ``turnstile``; the caller closes it. One thread only."""
         entry = self.catalog.target(target)
         return factory.open_target(entry, replace(connections.resolve(entry.connection), turnstile=turnstile))
