@@ -1,23 +1,22 @@
-"""The `hosync` command: every command with its options. What they do stands in ``commands/`` and ``up/``."""
+"""The `hosync` command: every command with its options; those about deliveries stand in ``deliveries.py``.
+
+What they do stands in ``commands/`` and ``up/``.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.environment import REPOSITORY, home_folder, load_home
+from cli import deliveries
+from cli.environment import REPOSITORY
 from cli.errors import ExitCode
-from cli.messages import Language, default_language
+from cli.options import BUILD, BY_HAND, EPILOG, LOOK, ONE_MACHINE, HomeDir, Json, Lang, do, moment
 
 if TYPE_CHECKING:
     from cli.output import Output
-
-_EPILOG = "Exit codes: 0 all well, 1 something failed or needs a look, 2 wrong arguments or configuration, 130 Ctrl-C."
 
 app = typer.Typer(
     name="hosync",
@@ -27,22 +26,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Đồng bộ trạng thái hồ sơ hành chính giữa các hệ thống. / Keeps the state of administrative dossiers the same "
     "everywhere a citizen may look them up.",
-    epilog=_EPILOG,
+    epilog=EPILOG,
 )
 
-_ONE_MACHINE, _BY_HAND, _LOOK = "On one machine / Trên một máy", "By hand / Chạy tay", "Look / Xem"
-_BUILD = "Build / Xây dựng"
 
-Lang = Annotated[
-    Language, typer.Option("--lang", default_factory=default_language, help="Language of the output (HOSYNC_LANG).")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
-HomeDir = Annotated[
-    Path, typer.Option("--home", default_factory=home_folder, help="Folder of the running system (HOSYNC_HOME).")
-]
-
-
-@app.command(rich_help_panel=_ONE_MACHINE, epilog=_EPILOG)
+@app.command(rich_help_panel=ONE_MACHINE, epilog=EPILOG)
 def up(
     lang: Lang,
     home: HomeDir,
@@ -69,10 +57,10 @@ def up(
         options = Options(home=home, dags=dags, once=once, sandbox=sandbox, size=size, deadline_s=deadline * 60.0)
         return command.run(output, options)
 
-    _do(lang, work)
+    do(lang, work)
 
 
-@app.command(rich_help_panel=_ONE_MACHINE, epilog=_EPILOG)
+@app.command(rich_help_panel=ONE_MACHINE, epilog=EPILOG)
 def down(lang: Lang, home: HomeDir) -> None:
     """Dừng hệ thống do `hosync up` khởi động. / Stop what `hosync up` runs in this home, and what a crash left."""
 
@@ -81,10 +69,10 @@ def down(lang: Lang, home: HomeDir) -> None:
 
         return command.run(output, home)
 
-    _do(lang, work)
+    do(lang, work)
 
 
-@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+@app.command(rich_help_panel=LOOK, epilog=EPILOG)
 def check(
     lang: Lang,
     system: Annotated[str | None, typer.Argument(help="One system; all when left out.")] = None,
@@ -97,10 +85,10 @@ def check(
 
         return command.run(output, system)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+@app.command(rich_help_panel=LOOK, epilog=EPILOG)
 def preview(
     lang: Lang,
     system: Annotated[str, typer.Argument(help="The sector system.")],
@@ -115,10 +103,10 @@ def preview(
 
         return command.run(output, system, count=count, reveal=reveal)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_BUILD, epilog=_EPILOG)
+@app.command(rich_help_panel=BUILD, epilog=EPILOG)
 def new(
     lang: Lang,
     system: Annotated[str, typer.Argument(help="The new system's name: lower-case letters, digits and '_'.")],
@@ -166,10 +154,10 @@ def new(
         )
         return command.run(output, system, given)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_BUILD, epilog=_EPILOG)
+@app.command(rich_help_panel=BUILD, epilog=EPILOG)
 def whatif(
     lang: Lang,
     system: Annotated[str, typer.Argument(help="The sector system whose mapping is to be changed.")],
@@ -192,12 +180,12 @@ def whatif(
     def work(output: Output) -> ExitCode:
         from cli.commands import whatif as command
 
-        return command.run(output, system, mapping=mapping, limit=limit, since=_moment(since, "--since"), reveal=reveal)
+        return command.run(output, system, mapping=mapping, limit=limit, since=moment(since, "--since"), reveal=reveal)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+@app.command(rich_help_panel=LOOK, epilog=EPILOG)
 def connectors(lang: Lang, as_json: Json = False) -> None:
     """Danh mục hệ thống. / The catalog as a table: how each system is read, its state, last success and lag."""
 
@@ -206,10 +194,10 @@ def connectors(lang: Lang, as_json: Json = False) -> None:
 
         return command.run(output)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+@app.command(rich_help_panel=LOOK, epilog=EPILOG)
 def status(lang: Lang, as_json: Json = False) -> None:
     """Tình hình hiện tại. / Where everything stands: pulls, deliveries, reconciliations."""
 
@@ -218,10 +206,10 @@ def status(lang: Lang, as_json: Json = False) -> None:
 
         return command.run(output)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+@app.command(rich_help_panel=LOOK, epilog=EPILOG)
 def pools(lang: Lang) -> None:
     """Các pool của Airflow. / The Airflow pools that the DAGs need, as JSON for `airflow pools import`."""
 
@@ -230,10 +218,10 @@ def pools(lang: Lang) -> None:
 
         return command.run(output)
 
-    _do(lang, work)
+    do(lang, work)
 
 
-@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+@app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
 def pull(
     lang: Lang,
     systems: Annotated[list[str] | None, typer.Argument(help="Sector systems; all when left out.")] = None,
@@ -247,12 +235,12 @@ def pull(
     def work(output: Output) -> ExitCode:
         from cli.commands import pull as command
 
-        return command.run(output, systems or [], full=full, start=_moment(start, "--from"), end=_moment(end, "--to"))
+        return command.run(output, systems or [], full=full, start=moment(start, "--from"), end=moment(end, "--to"))
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+@app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
 def inbound(
     lang: Lang,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
@@ -268,10 +256,10 @@ def inbound(
 
         return command.run(output, host=host, port=port)
 
-    _do(lang, work)
+    do(lang, work)
 
 
-@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+@app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
 def redrive(
     lang: Lang,
     systems: Annotated[list[str] | None, typer.Argument(help="Sector systems; all when left out.")] = None,
@@ -285,10 +273,10 @@ def redrive(
 
         return command.run(output, systems or [], rule=rule)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+@app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
 def push(
     lang: Lang,
     targets: Annotated[list[str] | None, typer.Argument(help="Targets; all when left out.")] = None,
@@ -302,10 +290,10 @@ def push(
 
         return command.run(output, targets or [], limit=limit)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+@app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
 def catalogues(
     lang: Lang,
     targets: Annotated[list[str] | None, typer.Argument(help="Targets; all that publish some when left out.")] = None,
@@ -319,10 +307,10 @@ def catalogues(
 
         return command.run(output, targets or [], pull=ask)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+@app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
 def reconcile(
     lang: Lang,
     targets: Annotated[list[str] | None, typer.Argument(help="Targets; all when left out.")] = None,
@@ -339,33 +327,10 @@ def reconcile(
 
         return command.run(output, targets or [], limit=limit, heal=heal)
 
-    _do(lang, work, as_json=as_json)
+    do(lang, work, as_json=as_json)
 
 
-def _do(language: Language, work: Callable[[Output], int], *, as_json: bool = False) -> None:
-    """Run a command's work; what goes wrong becomes words and an exit code."""
-    from cli.explain import explained, show
-    from cli.output import Output
-
-    output = Output.of(language, as_json=as_json)
-    try:
-        load_home()
-        code = int(work(output))
-    except KeyboardInterrupt:
-        output.err.print(output.texts("Interrupted. Nothing is lost: run it again."))
-        code = 130
-    except Exception as error:
-        if os.environ.get("HOSYNC_DEBUG") == "1":
-            raise
-        known = explained(error)
-        if known is None:
-            # Its message may repeat a record, so only its kind is shown.
-            output.err.print(f"Unexpected {type(error).__name__}. HOSYNC_DEBUG=1 shows where it happened.")
-            code = int(ExitCode.FAILED)
-        else:
-            show(known, output.err, output.texts)
-            code = int(known.code)
-    raise typer.Exit(code)
+deliveries.register(app)
 
 
 def _state(text: str) -> tuple[str, int]:
@@ -381,21 +346,3 @@ def _state(text: str) -> tuple[str, int]:
         next_step="Write the system's code and the national state: --state DANG_XU_LY=4",
         code=ExitCode.USAGE,
     )
-
-
-def _moment(text: str | None, option: str) -> datetime | None:
-    from cli.errors import UserError
-    from schemas.times import VN
-
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(
-            f"{option} is not a day or moment.",
-            where=option,
-            next_step="Write 2025-08-12 or 2025-08-12T07:30 (Vietnamese time), or add a zone: 2025-08-12T00:30Z.",
-            code=ExitCode.USAGE,
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=VN)

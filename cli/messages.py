@@ -76,6 +76,19 @@ _VI = {
     "No secret": "Sai mã",
     "Waiting since": "Chờ từ",
     "Deliveries": "Gửi",
+    "From change to acknowledgement": "Từ thay đổi đến xác nhận",
+    "Late": "Trễ",
+    "Last hour": "Giờ qua",
+    "Half within": "Một nửa trong",
+    "95 % within": "95 % trong",
+    "Longest": "Lâu nhất",
+    "paused": "đang tạm dừng",
+    "quiet hours": "giờ bảo trì",
+    "wants to be left alone": "đề nghị tạm ngừng gọi",
+    "does not answer": "không trả lời",
+    "calls of the day used up": "hết lượt gọi trong ngày",
+    "others make all the calls it takes": "các tiến trình khác đang dùng hết số cuộc gọi cho phép",
+    "slowed to {share} %": "giảm tốc còn {share} %",
     "Reconciliation": "Đối soát",
     "System": "Hệ thống",
     "Target": "Hệ thống đích",
@@ -200,6 +213,26 @@ _VI = {
     "Records set aside, mapped again": "Hồ sơ cách ly, xử lý lại",
     "Tried": "Đã thử",
     "Why": "Lý do",
+    # dead, resend, replay, pause, resume
+    "Dossiers that do not get through": "Hồ sơ không gửi được",
+    "Last time": "Lần cuối",
+    "Mend what is wrong, then: hosync resend {target} --reason …": (
+        "Khắc phục nguyên nhân, rồi chạy: hosync resend {target} --reason …"
+    ),
+    "{target}: {number} dossiers are due again; the next push sends them.": (
+        "{target}: {number} hồ sơ chờ gửi lại; lượt gửi kế tiếp sẽ gửi."
+    ),
+    "Making due again: {target}": "Đang đưa vào hàng gửi lại: {target}",
+    "{number} were on their way already, and arrive as they are.": "{number} hồ sơ đang trên đường gửi, giữ nguyên.",
+    "{number} are dead and stay so: hosync dead {target}": (
+        "{number} hồ sơ không gửi được, vẫn để nguyên: hosync dead {target}"
+    ),
+    "{target} is paused. Go on with: hosync resume {target}": (
+        "Đã tạm dừng gửi tới {target}. Gửi tiếp: hosync resume {target}"
+    ),
+    "{target} is paused and goes on at {moment}.": "Đã tạm dừng gửi tới {target} đến {moment}.",
+    "{target} goes on with the next push.": "{target}: lượt gửi kế tiếp sẽ gửi bình thường.",
+    "{target} was not paused.": "{target} không bị tạm dừng.",
     # break kinds
     "duplicate": "trùng",
     "rejected": "bị từ chối",

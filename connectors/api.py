@@ -30,6 +30,7 @@ class Page:
     file's way to the archive. It shares no client with the thread that reads. When it raises, the run fails and the
     same records come again, which does no harm.
     ``completes`` on the last page of a snapshot: the pages of this pull together are all that the system holds.
+    ``told_at``: when the first of its records reached us, where that was before the page was fetched.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Page:
     cursor: str | None
     after_store: Callable[[], None] | None = None
     completes: bool = False
+    told_at: datetime | None = None
 
 
 class Outcome(StrEnum):

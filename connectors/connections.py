@@ -21,10 +21,11 @@ import configparser
 import json
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from connectors.errors import ConnectionMissing
@@ -37,9 +38,20 @@ _BACKEND_VARIABLES = tuple(
 )
 
 
+class Turnstile(Protocol):
+    """Lets calls to a system go, one by one, within the limits that all processes share."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait until one call may go; it is over at the end of the block. Raises ``NoTurn``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
-    """One resolved connection. ``repr`` shows where it leads, never login, password or extra."""
+    """One resolved connection. ``repr`` shows where it leads, never login, password or extra.
+
+    ``turnstile``: what every call over it must pass, where there are limits.
+    """
 
     conn_id: str
     host: str
@@ -48,6 +60,7 @@ class ConnectionSettings:
     login: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    turnstile: Turnstile | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "extra", MappingProxyType(dict(self.extra)))

@@ -6,6 +6,7 @@
     │
     ├── NotSent            RETRY   nothing happened over there: DNS, refused, connect time-out
     │   ├── Throttled      RETRY   429, or 503 with Retry-After; ``retry_after_s`` says when
+    │   │   └── NoTurn     RETRY   our own limits did not let the call go: it never left
     │   └── NotSignedIn    RETRY   401, or the session is over: sign in again, then the same call
     │
     ├── OutcomeUnknown     ASK     the request left, no trustworthy answer came: read time-out, reset, total deadline,
@@ -84,6 +85,10 @@ class Throttled(NotSent):
     def __init__(self, system: str, message: str, next_step: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(system, message, next_step)
         self.retry_after_s = retry_after_s
+
+
+class NoTurn(Throttled):
+    """Our own limits did not let the call go now (quota, breaker, quiet hours); nothing left this machine."""
 
 
 class NotSignedIn(NotSent):

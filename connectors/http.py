@@ -6,6 +6,7 @@ What it guarantees, whatever the other side does:
 * a body shorter than announced, or compressed and cut, is an error, never a shorter answer;
 * environment variables and ``.netrc`` change nothing: proxy, authorities and client certificate come from the
   connection's extra;
+* where the connection has a turnstile, no call goes without its turn;
 * an exception says what became of the request (``errors``) and carries neither body nor secret.
 
 Nothing is repeated here: whoever knows whether an operation may be repeated wraps the call in ``retry.repeat``.
@@ -16,7 +17,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -216,7 +217,7 @@ class HttpClient:
                 stream=True,
             )
 
-        with self._guarded(where, budget, send) as response:
+        with self._turn(), self._guarded(where, budget, send) as response:
             yield Streamed(
                 system=self.system,
                 where=where,
@@ -224,6 +225,10 @@ class HttpClient:
                 headers={name.lower(): value for name, value in response.headers.items()},
                 chunks=self._read(where, response, budget),
             )
+
+    def _turn(self) -> AbstractContextManager[None]:
+        turnstile = self.settings.turnstile
+        return turnstile.turn() if turnstile else nullcontext()
 
     def _guarded(self, where: str, budget: "_Budget", call: Callable[[], T]) -> T:
         """``call()`` within what is left of the total time; what goes wrong comes out as a ``ConnectorError``."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
-from connectors.errors import ConnectorError, Intent, Redirected, Repeated, Throttled
+from connectors.errors import ConnectorError, Intent, NoTurn, Redirected, Repeated, Throttled
 
 T = TypeVar("T")
 
@@ -28,11 +28,12 @@ class RetryPolicy:
 
 
 def may_repeat(error: BaseException) -> bool:
-    """Whether a read is worth repeating: not when a person, the data or the address must change first."""
+    """Whether a read is worth repeating: not when a person, the data or the address must change first,
+    nor when it was our own limits that did not let it go."""
     return (
         isinstance(error, ConnectorError)
         and error.intent in (Intent.RETRY, Intent.ASK)
-        and not isinstance(error, Redirected | Repeated)
+        and not isinstance(error, Redirected | Repeated | NoTurn)
     )
 
 

@@ -26,7 +26,10 @@ DOC = """\
 Gửi những gì hệ thống đích chưa xác nhận: bản ghi hồ sơ và các bước xử lý, theo đúng thứ tự. Đơn vị quản lý: {owner_vi}.
 Chạy khi có dữ liệu mới, khi đối soát yêu cầu gửi lại, và chậm nhất theo lịch (giờ Việt Nam): `{schedule}`.
 
-**Tham số khi chạy tay**: `minutes` là số phút tối đa của một lượt; phần còn lại để lượt sau gửi tiếp.
+Không gọi trong giờ bảo trì của hệ thống đích, và khi đang tạm dừng (`hosync pause {system}`).
+
+**Tham số khi chạy tay**: `minutes` là số phút tối đa của một lượt; phần còn lại để lượt sau gửi tiếp. `resend_dead` gửi
+lại cả những hồ sơ không gửi được (bị từ chối, hoặc lỗi quá nhiều lần), sau khi đã khắc phục nguyên nhân.
 
 **Khi bị lỗi**: không có hồ sơ nào bị mất hay bị gửi trùng; phần chưa gửi vẫn nằm trong hàng đợi và lượt sau sẽ gửi.
 Chạy `hosync check {system}` để xem kết nối và đăng nhập. Hồ sơ bị hệ thống đích từ chối không làm lượt chạy bị lỗi:
@@ -40,7 +43,10 @@ Sends what the target has not acknowledged: dossier records and processing steps
 Runs when there is news, when a comparison asks for a correction, and at the latest by schedule (Vietnamese time):
 `{schedule}`.
 
-**Parameters of a manual run**: `minutes` is how long one run may take; the rest is left to the next run.
+Nothing is called in the target's quiet hours, nor while it is paused (`hosync pause {system}`).
+
+**Parameters of a manual run**: `minutes` is how long one run may take; the rest is left to the next run. `resend_dead`
+also sends the dossiers that did not get through (refused, or failed too often), once what was wrong is mended.
 
 **When it fails**: no dossier is lost and none is sent twice; what was not sent stays due for the next run. Run
 `hosync check {system}` to test connection and sign-in. A dossier that the target refuses does not fail the run: find
@@ -56,6 +62,12 @@ PARAMS = {
         title="Thời gian tối đa (phút) / Time limit (minutes)",
         description="Phần còn lại để lượt sau gửi tiếp. / What is left then waits for the next run.",
     ),
+    "resend_dead": Param(
+        False,
+        type="boolean",
+        title="Gửi lại hồ sơ không gửi được / Send the dead again",
+        description="Sau khi đã khắc phục nguyên nhân. / Once what was wrong is mended.",
+    ),
 }
 
 log = logging.getLogger("hosync.push")
@@ -70,6 +82,7 @@ COUNTS = (
     "resolved_by_asking",
     "remaining",
 )
+AT_REST = {"paused", "quiet", "asked", "day"}  # nobody may call, and nothing is wrong
 PATIENCE_S = 30.0  # wait this long in all for retries that are due again soon, rather than leave them to the next run
 
 
@@ -98,11 +111,13 @@ def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
         )
         def deliver(worker: int, params: dict[str, Any]) -> dict[str, Any]:
             """Send what is due until nothing is, or the time is used up; workers never hold the same dossier."""
-            del worker  # its number only tells the mapped tasks apart
+            from sync.again import resend
             from sync.context import Context
             from sync.deliver import deliver as deliver_due
 
             with Context.from_env() as context:
+                if params["resend_dead"] and worker == 1:
+                    log.info("%s: resend_dead=%d", target, resend(context, target))
                 report = deliver_due(context, target, budget_s=params["minutes"] * 60, wait_s=PATIENCE_S)
             return report.model_dump(mode="json")
 
@@ -112,6 +127,9 @@ def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
             counts = total(list(reports), COUNTS) | {"remaining": min(report["remaining"] for report in reports)}
             log.info("%s: %s", target, in_words(counts))
             if not counts["accepted"] + counts["resolved_by_asking"]:
+                resting = {report.get("resting") for report in reports} & AT_REST
+                if resting:
+                    skip(log, f"{target}: tạm không gọi / not called now ({', '.join(sorted(resting))})")
                 if counts["retry"] + counts["in_doubt"]:
                     raise AirflowException(
                         f"{target}: hệ thống đích không nhận được gì / the target took nothing: {in_words(counts)}. "

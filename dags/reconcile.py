@@ -89,8 +89,12 @@ def build(entry: TargetEntry) -> DAG:
         @task(multiple_outputs=False, pool=entry.pool, execution_timeout=timedelta(hours=3))
         def reconcile(params: dict[str, Any], triggering_asset_events: Any) -> dict[str, Any]:
             """Compare, book the breaks, and make due again what may be."""
+            from connectors.traffic import quiet_until
             from sync.context import Context, now
             from sync.reconcile import reconcile as compare
+
+            if quiet_until(entry.quiet, now()):
+                skip(log, f"{target}: đang giờ bảo trì / these are its quiet hours")
 
             # A target that says yes and stores nothing would be corrected for ever, in a circle: reconcile, push,
             # reconcile. What was delivered as a correction is compared, but only the clock corrects again.

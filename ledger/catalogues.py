@@ -77,7 +77,7 @@ _UNPUBLISHED = text("""
     ORDER BY named.agency_code, kind, named.code
 """)
 _REVIVE = """
-    UPDATE delivery SET state = 'due', due_at = now(), attempts = 0
+    UPDATE delivery SET state = 'due', due_at = now(), attempts = 0, strikes = 0, failing_since = NULL
     WHERE target = %(system)s AND state = 'dead' AND starts_with(last_reason, %(unpublished)s)
 """
 

@@ -8,6 +8,8 @@ gap; a doubt is claimed like anything due, and whoever claims it asks the target
 All waiting times are counted by the database's clock, which all workers share.
 """
 
+import math
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +24,7 @@ from ledger.feed import expand_feed as expand_feed
 from ledger.rows import open_step_personal, opened
 from ledger.sealing import Sealer
 from ledger.settling import effect_of, given_up
-from ledger.types import Backlog, Claimed, Doubt, Phase, Sending, SettleCounts, Settlement
+from ledger.types import Backlog, Claimed, Doubt, Patience, Phase, Sending, SettleCounts, Settlement
 
 _DOSSIER_ONLY = ("id", "personal", "attributes", "last_step", "first_step_at", "last_step_at")
 _STEP_FROM_DOSSIER = (
@@ -40,24 +42,18 @@ _STEP_FROM_DOSSIER = (
 
 
 def claim(engine: Engine, sealer: Sealer, target: str, *, owner: UUID, limit: int, lease_s: float) -> list[Claimed]:
-    """Lease up to ``limit`` due dossiers of ``target`` to ``owner`` for ``lease_s`` seconds, corrections first.
+    """Lease up to ``limit`` due dossiers of ``target`` to ``owner`` for ``lease_s`` seconds.
 
-    Leases that ran out come first: without a written intent they are due again, with one they are in doubt.
+    Corrections first, then news, then what catches up; within each the agencies take turns, the oldest of each first.
+    Leases that ran out come before all: without a written intent they are due again, with one they are in doubt.
     """
     with transaction(engine) as cursor:
         cursor.execute(delivery_sql.END_EXPIRED_LEASES, {"target": target})
-        rows: list[dict[str, Any]] = []
         with cursor.connection.cursor(row_factory=dict_row) as named:
+            keys = {"target": target, "owner": owner, "lease_s": lease_s}
+            rows: list[dict[str, Any]] = []
             for priority in delivery_sql.PRIORITIES:
-                parameters = {
-                    "target": target,
-                    "priority": priority,
-                    "limit": limit - len(rows),
-                    "owner": owner,
-                    "lease_s": lease_s,
-                }
-                if len(rows) < limit:
-                    rows.extend(named.execute(delivery_sql.CLAIM, parameters))
+                rows += _in_turns(named, {**keys, "priority": priority}, limit - len(rows))
             if not rows:
                 return []
             dossiers = _dossiers(named, [row["dossier_id"] for row in rows])
@@ -86,8 +82,10 @@ def mark_sending(engine: Engine, target: str, *, owner: UUID, lease_s: float, ro
         return {row[0] for row in cursor.execute(delivery_sql.MARK_SENDING, parameters)}
 
 
-def settle(engine: Engine, target: str, rows: Sequence[Settlement]) -> SettleCounts:
-    """Keep what became of sent messages, one attempt record for each.
+def settle(
+    engine: Engine, target: str, rows: Sequence[Settlement], *, patience: Patience | None = None
+) -> SettleCounts:
+    """Keep what became of sent messages, one attempt record for each; ``patience``: when a failing record is given up.
 
     A row whose token has gone on, or that has been settled before, is left alone and counted as lost. Accepted
     messages make the row idle when nothing more is wanted, else due (or leased on, with ``hold``).
@@ -103,15 +101,21 @@ def settle(engine: Engine, target: str, rows: Sequence[Settlement]) -> SettleCou
         current = set(cursor.execute(delivery_sql.LOCK_MINE, keys))
         mine = [group for key, group in grouped.items() if key in current]
         if mine:
-            _write_settlements(cursor, target, mine)
+            _write_settlements(cursor, target, mine, patience or Patience())
     counts = Counter(str(each.outcome) for group in mine for each in group)
     return SettleCounts(**counts, lost=len(rows) - counts.total())
 
 
-def release(engine: Engine, target: str, owner: UUID) -> int:
-    """Give back everything ``owner`` still holds: due again, or in doubt where an intent was written."""
+def release(engine: Engine, target: str, owner: UUID, *, not_sent: Sequence[Sending] = (), delay_s: float = 0.0) -> int:
+    """Give back everything ``owner`` still holds: due again after ``delay_s``, or in doubt where an intent was written.
+
+    ``not_sent``: intents that surely never went out. None of this counts as an attempt.
+    """
     with transaction(engine) as cursor:
-        cursor.execute(delivery_sql.RELEASE, {"target": target, "owner": owner})
+        if not_sent:
+            keys = {"ids": [row.dossier_id for row in not_sent], "tokens": [row.token for row in not_sent]}
+            cursor.execute(delivery_sql.TAKE_BACK, {"target": target, "owner": owner, **keys})
+        cursor.execute(delivery_sql.RELEASE, {"target": target, "owner": owner, "delay_s": delay_s})
         return cursor.rowcount
 
 
@@ -123,6 +127,25 @@ def backlog(engine: Engine, target: str) -> Backlog:
 
 
 # --- what a worker gets -----------------------------------------------------------------------------------------
+
+
+def _in_turns(cursor: Any, keys: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
+    """Equal shares of all buckets; what some do not use goes to the others in another round."""
+    buckets = list(range(delivery_sql.BUCKETS))
+    first = random.randrange(
+        delivery_sql.BUCKETS
+    )  # where there are fewer to give than buckets, another begins each time
+    buckets = buckets[first:] + buckets[:first]
+    rows: list[dict[str, Any]] = []
+    while buckets and len(rows) < limit:
+        left = limit - len(rows)
+        share = math.ceil(left / len(buckets))
+        cursor.execute(delivery_sql.CLAIM, {**keys, "buckets": buckets, "share": share, "limit": left})
+        taken = cursor.fetchall()
+        rows += taken
+        given = Counter(row["bucket"] for row in taken)
+        buckets = [bucket for bucket in buckets if given[bucket] == share]
+    return rows
 
 
 def _dossiers(cursor: Any, ids: list[int]) -> dict[int, dict[str, Any]]:
@@ -195,7 +218,7 @@ def _outgoing(step: Mapping[str, Any], dossier: Mapping[str, Any], sealer: Seale
 # --- what a worker gives back -----------------------------------------------------------------------------------
 
 
-def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Settlement]]) -> None:
+def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Settlement]], patience: Patience) -> None:
     doubtful = [each for group in mine for each in given_up(group)]
     if doubtful:
         ids, phases, versions, after, steps = zip(*doubtful, strict=True)
@@ -229,8 +252,12 @@ def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Sett
         "outcomes",
         "reasons",
     )
-    cursor.execute(delivery_sql.SETTLE, {"target": target, **dict(zip(names, columns, strict=True))})
+    limits = {"most_strikes": patience.strikes, "longest_s": patience.longest_s}
+    waited: dict[int, float | None] = dict(
+        cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, **dict(zip(names, columns, strict=True))})
+    )
     attempts = [each for group in mine for each in group]
+    lasts = {id(group[-1]) for group in mine}
     cursor.execute(
         delivery_sql.RECORD_ATTEMPTS,
         {
@@ -241,5 +268,6 @@ def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Sett
             "steps": [each.step for each in attempts],
             "outcomes": [str(each.outcome) for each in attempts],
             "reasons": [each.reason for each in attempts],
+            "waited": [waited.get(each.dossier_id) if id(each) in lasts else None for each in attempts],
         },
     )

@@ -9,7 +9,9 @@ from ledger.intake_sql import PAGES_BEING_STORED
 
 URGENT = 0  # corrections: a citizen sees something wrong right now
 NORMAL = 5
-PRIORITIES = (URGENT, NORMAL)
+BACKFILL = 9  # first loads, full loads, spans of the past, replays: no news
+PRIORITIES = (URGENT, NORMAL, BACKFILL)
+BUCKETS = 64  # agencies take turns by their bucket
 
 # --- feed -------------------------------------------------------------------------------------------------------
 
@@ -42,23 +44,36 @@ FEED_UPTO = """
 LIMIT_WAIT = "SELECT set_config('lock_timeout', %s, true)"
 WAIT_FOR_PAGES = f"SELECT pg_advisory_xact_lock({PAGES_BEING_STORED})"
 # A worker may have read, sent and acknowledged the new version before the feed came to it: then nothing is due.
+# A row that was given up in doubt is in doubt again: the newer version does not tell what became of the older one.
 EXPAND_FEED = f"""
-    INSERT INTO delivery AS held (target, dossier_id, state, priority, due_at, wanted_version, wanted_step)
-    SELECT %(target)s, id, 'due', {NORMAL}, now(), version, last_step
+    INSERT INTO delivery AS held (target, dossier_id, state, priority, bucket, due_at, wanted_since, wanted_version,
+                                  wanted_step)
+    SELECT %(target)s, dossier.id, 'due', CASE WHEN run.catches_up THEN {BACKFILL} ELSE {NORMAL} END,
+           hashtextextended(dossier.agency_code, 0) & {BUCKETS - 1}, now(), coalesce(page.told_at, changed_at_ledger),
+           version, last_step
     FROM dossier
-    WHERE change_no > %(seen)s AND change_no <= %(upto)s
-    ORDER BY id
+    LEFT JOIN LATERAL (
+        SELECT told_at, run_id FROM pull_page WHERE pull_page.change_no = dossier.change_no LIMIT 1
+    ) page ON true
+    LEFT JOIN pull_run run ON run.run_id = page.run_id
+    WHERE dossier.change_no > %(seen)s AND dossier.change_no <= %(upto)s
+    ORDER BY dossier.id
     ON CONFLICT (target, dossier_id) DO UPDATE
     SET wanted_version = excluded.wanted_version,
         wanted_step = excluded.wanted_step,
         state = CASE
-            WHEN held.state = 'dead' THEN 'due'
+            WHEN held.state = 'dead' THEN CASE WHEN held.sending_phase IS NULL THEN 'due' ELSE 'doubt' END
             WHEN held.state = 'idle'
                 AND (excluded.wanted_version > held.acked_version OR excluded.wanted_step > held.acked_step) THEN 'due'
             ELSE held.state
         END,
         due_at = CASE WHEN held.state IN ('idle', 'dead') THEN now() ELSE held.due_at END,
-        attempts = CASE WHEN held.state = 'dead' THEN 0 ELSE held.attempts END
+        wanted_since = CASE WHEN held.state IN ('idle', 'dead') THEN excluded.wanted_since ELSE held.wanted_since END,
+        priority = CASE WHEN held.state IN ('idle', 'dead') THEN excluded.priority
+                        ELSE least(held.priority, excluded.priority) END,
+        bucket = excluded.bucket,
+        attempts = CASE WHEN held.state = 'dead' THEN 0 ELSE held.attempts END,
+        strikes = 0, failing_since = NULL
     WHERE excluded.wanted_version > held.wanted_version
 """
 
@@ -75,15 +90,22 @@ END_EXPIRED_LEASES = """
     ) expired
     WHERE delivery.target = %(target)s AND delivery.dossier_id = expired.dossier_id
 """
-# One priority at a time: the index then gives the oldest due rows in order, and rows that wait for their next try
-# (due later) are never walked over. So the cost of a claim does not grow with the backlog.
+# One priority at a time, and of each bucket a share: the index then gives the oldest due rows of each in order, and
+# rows that wait for their next try (due later) are never walked over. So the cost of a claim does not grow with the
+# backlog, and no agency waits behind another one's.
 CLAIM = """
     WITH next AS MATERIALIZED (
-        SELECT dossier_id FROM delivery
-        WHERE target = %(target)s AND state IN ('due', 'doubt') AND priority = %(priority)s AND due_at <= now()
-        ORDER BY due_at
+        SELECT mine.dossier_id, turn.bucket
+        FROM unnest(%(buckets)s::smallint[]) AS turn (bucket)
+        CROSS JOIN LATERAL (
+            SELECT dossier_id FROM delivery
+            WHERE target = %(target)s AND state IN ('due', 'doubt') AND priority = %(priority)s
+              AND bucket = turn.bucket AND due_at <= now()
+            ORDER BY due_at
+            LIMIT %(share)s
+            FOR UPDATE SKIP LOCKED
+        ) mine
         LIMIT %(limit)s
-        FOR UPDATE SKIP LOCKED
     )
     UPDATE delivery
     SET state = 'leased', token = token + 1, lease_owner = %(owner)s,
@@ -91,7 +113,7 @@ CLAIM = """
     FROM next
     WHERE delivery.target = %(target)s AND delivery.dossier_id = next.dossier_id
     RETURNING delivery.dossier_id, token, acked_version, acked_step, acked_fingerprint, known, attempts,
-              sending_phase, sending_version, sending_step, sending_at
+              sending_phase, sending_version, sending_step, sending_at, next.bucket
 """
 CLAIMED_DOSSIERS = """
     SELECT id, code, version, last_step, first_step_at, last_step_at, personal, attributes,
@@ -170,6 +192,8 @@ RECORD_GIVEN_UP = """
     WHERE given_up.phase = 'step'
     ON CONFLICT DO NOTHING
 """
+# A failure is a strike against the record when the target took another one since this record's last try: what ails the
+# target as a whole is nobody's fault. Enough strikes, or the first after too long, and the record is given up.
 SETTLE = f"""
     WITH effect AS (
         SELECT * FROM unnest(
@@ -182,8 +206,8 @@ SETTLE = f"""
     ), after AS (
         SELECT effect.*,
             CASE effect.ending
-                WHEN 'in_doubt' THEN 'doubt'
-                WHEN 'retry' THEN 'due'
+                WHEN 'in_doubt' THEN CASE WHEN failing.gave_up THEN 'dead' ELSE 'doubt' END
+                WHEN 'retry' THEN CASE WHEN failing.gave_up THEN 'dead' ELSE 'due' END
                 WHEN 'rejected' THEN CASE WHEN held.wanted_version > effect.version THEN 'due' ELSE 'dead' END
                 ELSE CASE
                     WHEN effect.hold AND held.state = 'leased' THEN 'leased'
@@ -191,8 +215,18 @@ SETTLE = f"""
                         AND greatest(held.acked_step, effect.acked_step) >= held.wanted_step THEN 'idle'
                     ELSE 'due'
                 END
-            END AS state
-        FROM effect JOIN delivery held ON held.target = %(target)s AND held.dossier_id = effect.dossier_id
+            END AS state,
+            failing.is_strike, held.priority AS former_priority, held.wanted_since
+        FROM effect
+        JOIN delivery held ON held.target = %(target)s AND held.dossier_id = effect.dossier_id
+        LEFT JOIN target_gate gate ON gate.target = %(target)s
+        CROSS JOIN LATERAL (
+            SELECT is_strike, is_strike AND (
+                held.strikes + 1 >= %(most_strikes)s
+                OR held.failing_since <= now() - make_interval(secs => %(longest_s)s)
+            ) AS gave_up
+            FROM (SELECT coalesce(gate.taken_at > held.last_at, false)) AS healthy (is_strike)
+        ) failing
     )
     UPDATE delivery
     SET state = after.state,
@@ -201,28 +235,42 @@ SETTLE = f"""
         acked_fingerprint = CASE WHEN after.sets_fingerprint THEN after.fingerprint ELSE acked_fingerprint END,
         known = delivery.known OR after.known,
         attempts = CASE WHEN after.ending = 'done' THEN 0 ELSE attempts + 1 END,
+        strikes = CASE WHEN after.ending = 'done' THEN 0 ELSE strikes + after.is_strike::int END,
+        failing_since = CASE WHEN after.ending <> 'done' THEN coalesce(failing_since, now()) END,
         priority = CASE WHEN after.state = 'idle' THEN {NORMAL} ELSE priority END,
         due_at = now() + make_interval(secs => after.delay_s),
         lease_owner = CASE WHEN after.state = 'leased' THEN lease_owner END,
         lease_until = CASE WHEN after.state = 'leased' THEN lease_until END,
-        sending_phase = CASE WHEN after.state = 'doubt' THEN after.doubt_phase END,
-        sending_version = CASE WHEN after.state = 'doubt' THEN after.doubt_version END,
-        sending_step = CASE WHEN after.state = 'doubt' THEN after.doubt_step END,
-        sending_at = CASE WHEN after.state = 'doubt' THEN coalesce(sending_at, now()) END,
+        sending_phase = CASE WHEN after.ending = 'in_doubt' THEN after.doubt_phase END,
+        sending_version = CASE WHEN after.ending = 'in_doubt' THEN after.doubt_version END,
+        sending_step = CASE WHEN after.ending = 'in_doubt' THEN after.doubt_step END,
+        sending_at = CASE WHEN after.ending = 'in_doubt' THEN coalesce(sending_at, now()) END,
         last_outcome = after.outcome, last_reason = after.reason, last_at = now()
     FROM after
     WHERE delivery.target = %(target)s AND delivery.dossier_id = after.dossier_id
+    RETURNING delivery.dossier_id,
+              CASE WHEN after.state = 'idle' AND former_priority < {BACKFILL}
+                   THEN extract(epoch FROM now() - after.wanted_since)::float8 END
 """
 RECORD_ATTEMPTS = """
-    INSERT INTO delivery_attempt (at, target, dossier_id, phase, version, step, outcome, reason)
+    INSERT INTO delivery_attempt (at, target, dossier_id, phase, version, step, outcome, reason, waited_s)
     SELECT now(), %(target)s, attempt.*
     FROM unnest(%(ids)s::bigint[], %(phases)s::text[], %(versions)s::bigint[], %(steps)s::int[], %(outcomes)s::text[],
-                %(reasons)s::text[]) AS attempt (dossier_id, phase, version, step, outcome, reason)
+                %(reasons)s::text[], %(waited)s::float4[])
+         AS attempt (dossier_id, phase, version, step, outcome, reason, waited_s)
+"""
+# What was written to be sent and surely was not: as if it had never been claimed.
+TAKE_BACK = """
+    UPDATE delivery
+    SET sending_phase = NULL, sending_version = NULL, sending_step = NULL, sending_at = NULL
+    FROM unnest(%(ids)s::bigint[], %(tokens)s::bigint[]) AS mine (dossier_id, token)
+    WHERE delivery.target = %(target)s AND delivery.dossier_id = mine.dossier_id AND delivery.token = mine.token
+      AND state = 'leased' AND lease_owner = %(owner)s
 """
 RELEASE = """
     UPDATE delivery
     SET state = CASE WHEN sending_phase IS NULL THEN 'due' ELSE 'doubt' END,
-        due_at = now(), lease_owner = NULL, lease_until = NULL
+        due_at = now() + make_interval(secs => %(delay_s)s), lease_owner = NULL, lease_until = NULL
     WHERE target = %(target)s AND state = 'leased' AND lease_owner = %(owner)s
 """
 BACKLOG = """

@@ -45,7 +45,8 @@ def start_pull(
     run_id = uuid4()
     start, end = window or (None, None)
     with transaction(engine) as cursor:
-        cursor.execute(intake_sql.START_RUN, [run_id, system, mode, start, end, started_by])
+        parameters = {"run_id": run_id, "system": system, "mode": mode, "start": start, "end": end}
+        cursor.execute(intake_sql.START_RUN, parameters | {"started_by": started_by})
     return run_id
 
 
@@ -186,7 +187,7 @@ def _store(database: Cursor, sealer: Sealer, page: PageIntake, prepared: _Prepar
         stale=verdicts[Verdict.STALE],
         quarantined=len(page.problems) + len(refused),
     )
-    _add_page(database, page, counts, prepared, cursor_before)
+    _add_page(database, page, counts, prepared, cursor_before, change_no)
     if page.cursor is not None:
         moved = database.execute(intake_sql.MOVE_CURSOR, [page.system, page.cursor, run_seq]).fetchone()
         if not moved:
@@ -215,7 +216,12 @@ def _already_stored(page: PageIntake, prepared: _Prepared, stored: Sequence[Any]
 
 
 def _add_page(
-    database: Cursor, page: PageIntake, counts: PageCounts, prepared: _Prepared, cursor_before: str | None
+    database: Cursor,
+    page: PageIntake,
+    counts: PageCounts,
+    prepared: _Prepared,
+    cursor_before: str | None,
+    change_no: int,
 ) -> None:
     numbers = [
         counts.fetched,
@@ -226,7 +232,10 @@ def _add_page(
         counts.quarantined,
     ]
     cursor_after = cursor_before if page.cursor is None else page.cursor
-    described = [page.mapping_version, page.media_type, prepared.raw_digest, page.fetched_at]
-    database.execute(intake_sql.ADD_PAGE, [page.run_id, page.number, *numbers, cursor_before, cursor_after, *described])
+    described = [page.mapping_version, page.media_type, prepared.raw_digest]
+    moments = [page.fetched_at, page.told_at or page.fetched_at, change_no]
+    database.execute(
+        intake_sql.ADD_PAGE, [page.run_id, page.number, *numbers, cursor_before, cursor_after, *described, *moments]
+    )
     database.execute(intake_sql.ARCHIVE_PAGE, [page.run_id, page.number, len(page.raw), prepared.archived])
     database.execute(intake_sql.ADD_PAGE_TO_RUN, [*numbers, page.run_id])

@@ -9,9 +9,14 @@ PAGES_BEING_STORED = 7_405_312_001
 
 # Before anything that gives the transaction its number: see ``feed.py``.
 ANNOUNCE_CHANGES = f"SELECT pg_advisory_xact_lock_shared({PAGES_BEING_STORED})"
+# Until a system has once been read to its end, what it brings is no news.
 START_RUN = """
-    INSERT INTO pull_run (run_id, system, mode, window_start, window_end, started_by, status)
-    VALUES (%s, %s, %s, %s, %s, %s, 'running')
+    INSERT INTO pull_run (run_id, system, mode, window_start, window_end, started_by, status, catches_up)
+    VALUES (%(run_id)s, %(system)s, %(mode)s, %(start)s, %(end)s, %(started_by)s, 'running',
+            %(mode)s IN ('full', 'window') OR (%(mode)s = 'incremental' AND NOT EXISTS (
+                SELECT FROM pull_run
+                WHERE system = %(system)s AND status = 'succeeded' AND mode IN ('incremental', 'full')
+            )))
 """
 FINISH_RUN = """
     UPDATE pull_run
@@ -38,8 +43,9 @@ FIND_PAGE = """
 """
 ADD_PAGE = """
     INSERT INTO pull_page (run_id, number, fetched, new_, changed, unchanged, stale, quarantined,
-                           cursor_before, cursor_after, mapping_version, media_type, raw_digest, fetched_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                           cursor_before, cursor_after, mapping_version, media_type, raw_digest, fetched_at,
+                           told_at, change_no)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 ADD_PAGE_TO_RUN = """
     UPDATE pull_run

@@ -258,7 +258,8 @@ HEAL = f"""
         FOR UPDATE OF delivery
     ), made_due AS (
         UPDATE delivery
-        SET state = 'due', due_at = now(), priority = {URGENT}, attempts = 0,
+        SET state = 'due', due_at = now(), wanted_since = now(), priority = {URGENT}, attempts = 0, strikes = 0,
+            failing_since = NULL,
             acked_version = 0, acked_fingerprint = NULL,
             known = known AND locked.kind <> 'missing_at_target',
             acked_step = CASE WHEN locked.kind = 'missing_at_target' THEN 0

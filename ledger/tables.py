@@ -10,6 +10,7 @@ The migrations create them; a test compares the two, so that this file can be tr
 """
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -102,6 +103,13 @@ pull_run = Table(
     _text("error", optional=True),
     _time("started_at", optional=False, default_now=True),
     _time("finished_at"),
+    Column(
+        "catches_up",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="a first load, a full load or a span of the past: it brings what is no news",
+    ),
     _count("pages"),
     *_equation(),
     _one_of("mode", "incremental", "window", "full", "redrive"),
@@ -123,7 +131,15 @@ pull_page = Table(
     Column("raw_digest", LargeBinary, nullable=False),
     _time("fetched_at", optional=False),
     _time("stored_at", optional=False, default_now=True),
+    Column("change_no", BigInteger, comment="the change number of the dossiers that the page changed"),
+    Column(
+        "told_at",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="when what it tells could first be seen: by its fetching, or by the call",
+    ),
     PrimaryKeyConstraint("run_id", "number"),
+    Index("pull_page_by_change", "change_no"),
     comment="One page of a run. Its bytes: page_archive at (stored_at, run_id, number).",
 )
 
@@ -302,7 +318,15 @@ delivery = Table(
     Column("dossier_id", BigInteger, nullable=False),
     _text("state"),
     Column("priority", SmallInteger, nullable=False),
+    Column("bucket", SmallInteger, nullable=False, server_default=ZERO, comment="of the agency: buckets take turns"),
     _time("due_at", optional=False),
+    Column(
+        "wanted_since",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=NOW,
+        comment="when the oldest change that is not acknowledged could be seen",
+    ),
     Column("wanted_version", BigInteger, nullable=False),
     Column("wanted_step", Integer, nullable=False),
     Column("acked_version", BigInteger, nullable=False, server_default=ZERO),
@@ -310,6 +334,14 @@ delivery = Table(
     Column("acked_fingerprint", LargeBinary),
     Column("known", Boolean, nullable=False, server_default=text("false")),
     Column("attempts", Integer, nullable=False, server_default=ZERO),
+    Column(
+        "strikes",
+        Integer,
+        nullable=False,
+        server_default=ZERO,
+        comment="failures while the target took other records",
+    ),
+    _time("failing_since"),
     Column("token", BigInteger, nullable=False, server_default=ZERO, comment="fencing: grows with each claim"),
     Column("lease_owner", Uuid),
     _time("lease_until"),
@@ -332,7 +364,14 @@ delivery = Table(
         "state <> 'idle' OR (acked_version >= wanted_version AND acked_step >= wanted_step)",
         name="idle_owes_nothing",
     ),
-    Index("delivery_claimable", "target", "priority", "due_at", postgresql_where=text("state IN ('due', 'doubt')")),
+    Index(
+        "delivery_claimable",
+        "target",
+        "priority",
+        "bucket",
+        "due_at",
+        postgresql_where=text("state IN ('due', 'doubt')"),
+    ),
     Index("delivery_leased", "target", "lease_until", postgresql_where=text("state = 'leased'")),
     Index("delivery_dead", "target", "dossier_id", postgresql_where=text("state = 'dead'")),
     postgresql_with={"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.02"},
@@ -349,7 +388,9 @@ delivery_attempt = Table(
     Column("step", Integer, nullable=False),
     _text("outcome"),
     _text("reason"),
+    Column("waited_s", REAL, comment="from the change to the acknowledgement that completed it"),
     Index("delivery_attempt_by_dossier", "dossier_id", "at"),
+    Index("delivery_attempt_by_time", "at", postgresql_using="brin"),
     postgresql_partition_by="RANGE (at)",
 )
 
@@ -367,6 +408,52 @@ doubtful_send = Table(
     _text("resolution", optional=True),
     UniqueConstraint("target", "dossier_id", "phase", "version", "step"),
     comment="Messages whose outcome will never be known: counted as sent, and shown as doubtful.",
+)
+
+target_gate = Table(
+    "target_gate",
+    metadata,
+    Column("target", Text, primary_key=True),
+    _time("paused_since"),
+    _time("paused_until"),
+    _text("paused_by", optional=True),
+    Column(
+        "failures",
+        Integer,
+        nullable=False,
+        server_default=ZERO,
+        comment="calls in a row that the target answered not at all or not properly",
+    ),
+    _time("answered_at"),
+    Column("taken_at", DateTime(timezone=True), comment="when it last gave a proper verdict on a message"),
+    _time("broken_since"),
+    Column("broken_times", Integer, nullable=False, server_default=ZERO),
+    Column("rest_until", DateTime(timezone=True), comment="broken: when one process may try"),
+    Column("probe", Uuid),
+    _time("probe_until"),
+    Column("asked_until", DateTime(timezone=True), comment="the target asked to be left alone (Retry-After)"),
+    Column(
+        "pace",
+        REAL,
+        CheckConstraint("pace > 0 AND pace <= 1", name="pace_is_a_share"),
+        nullable=False,
+        server_default=text("1"),
+        comment="share of the allowed calls at once that it bears now",
+    ),
+    _time("pace_cut_at"),
+    _time("next_turn_at"),
+    Column("day", Date),
+    _count("day_turns"),
+    Column("retry_credit", REAL),
+    _time("credit_at"),
+    Column(
+        "holders",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="processes, their calls at once, and until when these are theirs",
+    ),
+    comment="Who may call a target now, for all processes: one row each, locked for a moment.",
 )
 
 # --- reconciling ------------------------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ class PageIntake:
     the same page and is stored once. ``cursor`` moves with the page; ``None`` leaves it. ``redriven``: the quarantine
     row that each of the dossiers comes from, closed in the same transaction once the dossier is in the ledger.
     ``natives``: the native record of each of the ``dossiers``, needed where they are progress, which waits in
-    quarantine until its dossier is known.
+    quarantine until its dossier is known. ``told_at``: since when what the page tells could be seen, where that is
+    before it was fetched (a call that waited in the inbox).
     """
 
     run_id: UUID
@@ -64,6 +65,7 @@ class PageIntake:
     mapping_version: str
     redriven: Sequence[int] | None = None
     natives: Sequence[bytes] = field(default=(), repr=False)
+    told_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` for progress without its records."""
@@ -97,7 +99,7 @@ class DeliveryState(StrEnum):
     DUE = "due"  # something is to be sent, at due_at or later
     LEASED = "leased"  # a worker has it
     DOUBT = "doubt"  # something was sent and nobody knows what became of it
-    DEAD = "dead"  # refused for good; a newer version revives it
+    DEAD = "dead"  # refused for good, or given up after too many failures; a newer version or a person revives it
 
 
 class Settled(StrEnum):
@@ -175,6 +177,16 @@ class Settlement:
     reason: str = ""
     delay_s: float = 0.0
     hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """When a record that fails again and again is given up: after ``strikes`` failures, or the first after
+    ``longest_s`` seconds of failing. Only failures while the target takes other records count.
+    """
+
+    strikes: int = 25
+    longest_s: float = 3 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

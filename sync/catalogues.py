@@ -19,6 +19,7 @@ from ledger.catalogues import UNPUBLISHED, Published
 from ledger.types import Claimed, Phase, Settled, Settlement
 from schemas.identifiers import agency_short, procedure_stem
 from sync.errors import SyncError
+from sync.gate import Gate
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -117,7 +118,7 @@ def pull_catalogues(context: Context, target: str) -> CataloguesReport:
     """
     entry = context.catalog.target(target)
     rules = _rules(entry)
-    with closing(context.open_target(target)) as connector:
+    with Gate(context.engine, entry, reads_only=True) as gate, closing(context.open_target(target, gate)) as connector:
         asked = cast(GivesCatalogues, connector)
         for kind in Catalogue:
             entries = [_published(kind, each) for each in asked.catalogue(kind)]

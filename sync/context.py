@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from connectors.api import Source, Target
+    from connectors.connections import Turnstile
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,10 @@ class Context:
         finally:
             source.close()
 
-    def open_target(self, target: str) -> Target:
-        """A new connector to the target; the caller closes it. One thread only."""
+    def open_target(self, target: str, turnstile: Turnstile | None) -> Target:
+        """A new connector to the target whose calls pass the ``turnstile``; the caller closes it. One thread only."""
         entry = self.catalog.target(target)
-        return factory.open_target(entry, connections.resolve(entry.connection))
+        return factory.open_target(entry, replace(connections.resolve(entry.connection), turnstile=turnstile))
 
 
 def _found(engine: Engine) -> Context | None:

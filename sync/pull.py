@@ -269,6 +269,7 @@ class _Mapped:
             cursor=None if entry.pull.style is PullStyle.OPEN_LIST else self.page.cursor,
             mapping_version=self.mapping_version,
             natives=self.natives,
+            told_at=self.page.told_at,
         )
 
 

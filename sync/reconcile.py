@@ -24,6 +24,7 @@ from ledger import reconcile as books
 from ledger.types import BreakKind, Comparison, CountComparison, CountRow, HeldRow, Scope
 from sync.counting import count_rows
 from sync.errors import IncompleteRun, SyncError
+from sync.gate import Gate
 from sync.pipeline import ahead
 from sync.senders import Senders
 
@@ -73,20 +74,23 @@ def reconcile(
             f"{target} cannot be asked what it holds, so what was delivered there is never verified.",
             next_step="Set reconcile.method in its catalog entry once it can be asked.",
         )
-    with books.open_reconcile(
-        context.engine, target, method=method.value, as_of=as_of, grace_s=entry.reconcile.grace_s
-    ) as run:
+    with (
+        books.open_reconcile(
+            context.engine, target, method=method.value, as_of=as_of, grace_s=entry.reconcile.grace_s
+        ) as run,
+        Gate(context.engine, entry, reads_only=True) as gate,
+    ):
         try:
             match method:
                 case ReconcileMethod.LISTING:
-                    with closing(context.open_target(target)) as connector, ahead(connector.listing()) as held:
+                    with closing(context.open_target(target, gate)) as connector, ahead(connector.listing()) as held:
                         run.load(_rows(held))
                     comparison = run.compare(Scope.ALL)
                 case ReconcileMethod.LOOKUP:
-                    run.load(_asked(context, entry, limit))
+                    run.load(_asked(context, entry, gate, limit))
                     comparison = run.compare(Scope.ASKED)
                 case ReconcileMethod.COUNTS:
-                    with closing(context.open_target(target)) as connector:
+                    with closing(context.open_target(target, gate)) as connector:
                         theirs = connector.counts()
                     comparison = _compared(books.record_count_breaks(run, _counted(context, entry, theirs)))
         except ConnectorError as error:
@@ -116,10 +120,10 @@ def _rows(held: Iterable[Held]) -> Iterator[HeldRow]:
     return (HeldRow(code=each.code, found=True, state=each.state, fields=each.fields) for each in held)
 
 
-def _asked(context: Context, entry: TargetEntry, limit: int | None) -> Iterator[HeldRow]:
+def _asked(context: Context, entry: TargetEntry, gate: Gate, limit: int | None) -> Iterator[HeldRow]:
     """Ask about every dossier that is due for verification; the first one without an answer ends the run."""
     codes = iter(books.due_for_lookup(context.engine, entry.system, limit or entry.reconcile.limit))
-    with Senders(lambda: context.open_target(entry.system), entry.concurrency) as senders:
+    with Senders(lambda: context.open_target(entry.system, gate), entry.concurrency, gate) as senders:
         while portion := list(islice(codes, _ASK_AT_ONCE)):
             others = other_codes.to_ask(context.engine, entry.system, portion) if entry.other_codes else {}
             found: dict[str, str | None] = {}

@@ -19,6 +19,7 @@ import mappings
 from ledger import intake
 from ledger.quarantine import UNKNOWN_DOSSIER, SetAside, open_by_mapping, set_aside
 from ledger.types import PageIntake, Problem, PullMode
+from sync.context import now
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -154,5 +155,6 @@ def _mapped_again(
         mapping_version=mapping.version,
         redriven=[rows[index].quarantine_id for index, _ in validated.good],
         natives=[rows[index].native for index, _ in validated.good],
+        told_at=now(),  # only from now on it could be delivered
     )
     return page, problems

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ledger import inbox, report, snapshots
+from connectors.catalog_models import SourceProtocol
+from connectors.traffic import quiet_until
+from ledger import gate, inbox, report, snapshots, waiting
 from ledger import reconcile as books
 
 if TYPE_CHECKING:
@@ -89,8 +91,37 @@ class ReconcileNumbers(_Part):
     held_back: int
 
 
+class Latency(_Part):
+    """Seconds from a change to its acknowledgement; of ``called`` ones from the call of the system that told it."""
+
+    called: bool
+    messages: int
+    p50_s: float
+    p95_s: float
+    max_s: float
+
+
+class GateStatus(_Part):
+    """Who may call a target. ``resting``: paused, quiet, asked (it wants to be left alone), broken (it does not answer)
+    or day (its calls of the day are used up); until when, where that is known. ``pace``: share of its calls at once
+    that it bears now.
+    """
+
+    resting: str | None = None
+    resting_until: datetime | None = None
+    paused_since: datetime | None = None
+    paused_by: str | None = None
+    broken_since: datetime | None = None
+    failures: int = 0
+    pace: float = 1.0
+    calls_today: int | None = None
+
+
 class TargetStatus(_Part):
-    """One target. ``settled`` dossiers have everything acknowledged; ``doubtful`` messages were given up in doubt."""
+    """One target. ``settled`` dossiers have everything acknowledged; ``doubtful`` messages were given up in doubt.
+
+    ``late`` changes have waited longer than the catalog allows; the oldest change waits since ``oldest_waiting_at``.
+    """
 
     target: str
     title_vi: str
@@ -103,6 +134,11 @@ class TargetStatus(_Part):
     rejected: int = 0
     doubtful: int = 0
     not_yet_expanded: int = 0
+    late: int = 0
+    oldest_waiting_at: datetime | None = None
+    last_hour: tuple[Latency, ...] = ()
+    last_day: tuple[Latency, ...] = ()
+    gate: GateStatus = GateStatus()
     last_sent_at: datetime | None = None
     open_breaks: Mapping[str, int] = {}
     last_reconciliation: ReconcileNumbers | None = None
@@ -133,6 +169,7 @@ def status(context: Context, now: datetime) -> Status:
     for row in books.open_breaks(context.engine, None):
         kinds = breaks.setdefault(row.target, {})
         kinds[row.kind.value] = kinds.get(row.kind.value, 0) + 1
+    more = _about_targets(context, now)
     return Status(
         at=now,
         sources=tuple(
@@ -140,9 +177,62 @@ def status(context: Context, now: datetime) -> Status:
             for entry in context.catalog.sources
         ),
         targets=tuple(
-            _target(entry, targets.get(entry.system), breaks.get(entry.system, {}), pulled)
+            _target(entry, targets.get(entry.system), breaks.get(entry.system, {}), pulled).model_copy(
+                update=more[entry.system]
+            )
             for entry in context.catalog.targets
         ),
+    )
+
+
+def _about_targets(context: Context, now: datetime) -> dict[str, dict[str, Any]]:
+    """What waits, how long it took, and who may call, by target."""
+    entries = context.catalog.targets
+    callers = [each.system for each in context.catalog.sources if each.protocol is SourceProtocol.INBOUND]
+    spans = {
+        name: waiting.latencies(context.engine, span, callers=callers)
+        for name, span in (("last_hour", timedelta(hours=1)), ("last_day", timedelta(days=1)))
+    }
+    late = waiting.late(context.engine, {entry.system: entry.deadline for entry in entries})
+    gates = gate.gates(context.engine)
+    return {
+        entry.system: {
+            "late": late[entry.system].late,
+            "oldest_waiting_at": late[entry.system].oldest_at,
+            "gate": _gate(entry, gates.get(entry.system), now),
+            **{
+                name: tuple(
+                    Latency.model_validate(each, from_attributes=True) for each in found if each.target == entry.system
+                )
+                for name, found in spans.items()
+            },
+        }
+        for entry in entries
+    }
+
+
+def _gate(entry: TargetEntry, row: gate.GateRow | None, now: datetime) -> GateStatus:
+    quiet = quiet_until(entry.quiet, now)
+    if row is None:
+        return GateStatus(resting="quiet" if quiet else None, resting_until=quiet)
+    per_day = entry.quota.per_day
+    reasons = (
+        ("paused", row.paused_since is not None, row.paused_until),
+        ("quiet", quiet is not None, quiet),
+        ("asked", row.asked_until is not None, row.asked_until),
+        ("broken", row.broken_since is not None, row.rest_until),
+        ("day", per_day is not None and row.calls_today >= per_day, None),
+    )
+    resting, until = next(((why, until) for why, holds, until in reasons if holds), (None, None))
+    return GateStatus(
+        resting=resting,
+        resting_until=until,
+        paused_since=row.paused_since,
+        paused_by=row.paused_by,
+        broken_since=row.broken_since,
+        failures=row.failures,
+        pace=row.pace,
+        calls_today=row.calls_today if per_day is not None else None,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cli.errors import ExitCode
 from cli.explain import show_left_out
 from cli.output import Output
+from cli.words import resting_in_words
 from sync.context import Context
 from sync.deliver import DeliverReport, deliver
 
@@ -48,6 +49,11 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None) -> ExitCod
     else:
         rows = [(report.target, *(getattr(report, name) for name in _COLUMNS.values())) for report in reports]
         output.out.print(output.table("Deliveries", ("Target", *_COLUMNS), rows))
+        for report in reports:
+            if report.resting:
+                output.out.print(
+                    f"{report.target}: {resting_in_words(output.texts, report.resting, report.resting_until)}"
+                )
     unfinished = any(report.rejected + report.given_up for report in reports) or (
         limit is None and any(report.remaining for report in reports)
     )

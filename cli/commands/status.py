@@ -10,16 +10,16 @@ from cli.errors import ExitCode
 from cli.explain import show_left_out
 from cli.messages import Texts
 from cli.output import Output
-from cli.words import breaks_in_words
-from schemas.times import VN
+from cli.words import breaks_in_words, moment_in_words, resting_in_words, seconds_in_words
 from sync.context import Context, now
-from sync.status import Disappeared, SourceStatus, Status, TargetStatus, status
+from sync.status import Disappeared, GateStatus, SourceStatus, Status, TargetStatus, status
 
+_FULL_PACE = 0.99
 _RUN_STYLES = {"succeeded": "green", "running": "yellow"}  # any other has ended badly
 
 
 def run(output: Output) -> ExitCode:
-    """Show one snapshot. Fails when something needs a look: a failed run, open breaks, refused dossiers."""
+    """Show one snapshot. Fails when something needs a look: a failed run, open breaks, what is refused or late."""
     with Context.from_env() as context:
         found = status(context, now())
         left_out = show_left_out(context.catalog, output)
@@ -40,7 +40,7 @@ def _is_troubled_source(source: SourceStatus) -> bool:
 
 def _is_troubled_target(target: TargetStatus) -> bool:
     last = target.last_reconciliation
-    return bool(target.open_breaks or target.rejected) or (last is not None and last.status == "failed")
+    return bool(target.open_breaks or target.rejected or target.late) or (last is not None and last.status == "failed")
 
 
 def _print(output: Output, found: Status) -> None:
@@ -93,6 +93,13 @@ def _print(output: Output, found: Status) -> None:
     )
     output.out.print(
         output.table(
+            "From change to acknowledgement",
+            ("Target", "Late", "Waiting since", "Last hour", "Half within", "95 % within", "Longest", "Calls", "State"),
+            [_waiting(texts, target) for target in found.targets],
+        )
+    )
+    output.out.print(
+        output.table(
             "Reconciliation",
             ("Target", "Method", "Ours", "Theirs", "Matched", "In flight", "Breaks", "Open breaks", "Ended"),
             [_target(texts, target) for target in found.targets],
@@ -136,6 +143,30 @@ def _source(texts: Texts, source: SourceStatus) -> tuple[object, ...]:
     )
 
 
+def _waiting(texts: Texts, target: TargetStatus) -> tuple[object, ...]:
+    """Times of what was pulled in the last hour; beside them, half and 95 % of what systems told us by calling."""
+    pulled = next((each for each in target.last_hour if not each.called), None)
+    called = next((each for each in target.last_hour if each.called), None)
+    times = (pulled.p50_s, pulled.p95_s, pulled.max_s) if pulled else ()
+    return (
+        target.target,
+        Text(f"{target.late:,}", style="bold red" if target.late else "", justify="right"),
+        _moment(target.oldest_waiting_at) if target.oldest_waiting_at else "",
+        pulled.messages if pulled else 0,
+        *((seconds_in_words(each) for each in times) if times else ("", "", "")),
+        f"{seconds_in_words(called.p50_s)} / {seconds_in_words(called.p95_s)}" if called else "",
+        _resting(texts, target.gate),
+    )
+
+
+def _resting(texts: Texts, gate: GateStatus) -> Text:
+    if gate.resting is None:
+        slow = gate.pace < _FULL_PACE
+        return Text(texts("slowed to {share} %", share=f"{gate.pace * 100:.0f}") if slow else "", style="yellow")
+    words = resting_in_words(texts, gate.resting, gate.resting_until)
+    return Text(words, style="bold red" if gate.resting == "broken" else "yellow")
+
+
 def _target(texts: Texts, target: TargetStatus) -> tuple[object, ...]:
     still_open = breaks_in_words(texts, target.open_breaks)
     last = target.last_reconciliation
@@ -161,5 +192,4 @@ def _ended(texts: Texts, state: str, moment: datetime | None) -> Text:
 
 
 def _moment(moment: datetime) -> str:
-    local = moment.astimezone(VN)
-    return f"{local:%H:%M:%S}" if local.date() == now().astimezone(VN).date() else f"{local:%d/%m/%Y %H:%M}"
+    return moment_in_words(moment, now())

@@ -142,6 +142,7 @@ def _page(
         fetched_at=datetime.now(UTC),
         cursor=cursor,
         after_store=after_store,
+        told_at=min(call.received_at for call in calls),
     )
 
 

@@ -118,15 +118,15 @@ def raised(system: str, where: str, reply: Reply) -> ConnectorError:
 
 def verdict(item: Item, reply: Reply, payloads: Sequence[Mapping[str, object]] | None = None) -> Verdict:
     """The outcome of one item. ``payloads`` is all that went out with the call, when that was more than the item."""
-    words = quoted(reply.said, [item.payload] if payloads is None else payloads)
-    reason = f"{reply.reason}: “{words}”" if words else reply.reason
     outcome = OUTCOMES[reply.kind]
+    if outcome is Outcome.ACCEPTED:  # what was said needs no quoting, which reads every payload of the call
+        return Verdict(key=item.key, outcome=outcome, held_as=reply.given.get(item.code, item.held_as))
+    words = quoted(reply.said, [item.payload] if payloads is None else payloads)
     return Verdict(
         key=item.key,
         outcome=outcome,
-        reason="" if outcome is Outcome.ACCEPTED else reason,
+        reason=f"{reply.reason}: “{words}”" if words else reply.reason,
         retry_after_s=reply.retry_after_s if outcome is Outcome.RETRY else None,
-        held_as=reply.given.get(item.code, item.held_as) if outcome is Outcome.ACCEPTED else None,
     )
 
 

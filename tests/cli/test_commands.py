@@ -29,6 +29,11 @@ COMMANDS = (
     "reconcile",
     "catalogues",
     "status",
+    "dead",
+    "resend",
+    "replay",
+    "pause",
+    "resume",
 )
 _HEAVY = ("airflow", "sqlalchemy", "pydantic", "requests", "psycopg", "zeep", "psutil", "cryptography")
 

@@ -36,6 +36,8 @@ CALLS: dict[str, tuple[tuple[str, str], Any, list[str]]] = {
     "refused only": (PUSH, [NOTHING_SENT | {"rejected": 3}], []),
     "target silent": (PUSH, [NOTHING_SENT | {"retry": 30}], []),
     "target lost": (PUSH, [NOTHING_SENT | {"in_doubt": 30}], []),
+    "target paused": (PUSH, [NOTHING_SENT | {"retry": 2, "remaining": 9, "resting": "paused"}], []),
+    "target broken": (PUSH, [NOTHING_SENT | {"retry": 8, "remaining": 9, "resting": "broken"}], []),
     "all matched": (RECONCILE, ALL_MATCHED, []),
     "corrected": (RECONCILE, ALL_MATCHED | {"healed": 4}, []),
     "held back": (RECONCILE, ALL_MATCHED | {"held_back": 900}, []),
@@ -83,12 +85,12 @@ def test_a_correction_says_so_that_it_starts_no_other(outcomes: dict[str, Any]) 
     assert outcomes["delivered as correction"]["events"]["hosync/delivered/npsp"]["correction"] is True
 
 
-@pytest.mark.parametrize("case", ["nothing due", "refused only"])
+@pytest.mark.parametrize("case", ["nothing due", "refused only", "target paused"])
 def test_a_push_that_sent_nothing_starts_no_comparison(outcomes: dict[str, Any], case: str) -> None:
     assert outcomes[case]["outcome"] == "skipped"
 
 
-@pytest.mark.parametrize("case", ["target silent", "target lost"])
+@pytest.mark.parametrize("case", ["target silent", "target lost", "target broken"])
 def test_a_target_that_takes_nothing_is_an_alarm_that_says_what_to_do(outcomes: dict[str, Any], case: str) -> None:
     assert outcomes[case]["outcome"] == "failed"
     assert "hosync check npsp" in outcomes[case]["said"]

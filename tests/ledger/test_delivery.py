@@ -9,6 +9,7 @@ from ledger_world import World, at, dossier, settlement
 from sqlalchemy.exc import IntegrityError
 
 from ledger.delivery import backlog, claim, mark_sending, release, settle
+from ledger.delivery_sql import NORMAL
 from ledger.types import Backlog, Claimed, Phase, Sending, SettleCounts, Settled
 from mappings.canonical import STEP_KEYS
 
@@ -121,7 +122,7 @@ def test_corrections_come_before_everything_else(world: World) -> None:
     world.settle(urgent, Settled.ACCEPTED, hold=True)
     assert world.delivery(urgent.code).priority == 0
     world.settle(urgent, Settled.ACCEPTED, phase=Phase.STEP)
-    assert world.delivery(urgent.code).priority == world.delivery(normal.code).priority, "urgent once, not for ever"
+    assert world.delivery(urgent.code).priority == NORMAL, "urgent once, not for ever"
 
 
 # --- settling ---------------------------------------------------------------------------------------------------

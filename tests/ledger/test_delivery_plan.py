@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from ledger_world import World
 
-from ledger.delivery_sql import CLAIM, LOCK_MINE, MARK_SENDING, NORMAL
+from ledger.delivery_sql import BUCKETS, CLAIM, LOCK_MINE, MARK_SENDING, NORMAL
 
 BACKLOG = 100_000
 
@@ -18,10 +18,11 @@ BACKLOG = 100_000
 def _backlog(world: World) -> None:
     """Many dossiers that are due, and as many that wait for their next try."""
     world.execute(
-        "INSERT INTO delivery (target, dossier_id, state, priority, due_at, wanted_version, wanted_step) "
-        "SELECT 'npsp', n, 'due', :priority, now() + make_interval(secs => n - :half), 1, 1 "
+        "INSERT INTO delivery (target, dossier_id, state, priority, bucket, due_at, wanted_version, wanted_step) "
+        "SELECT 'npsp', n, 'due', :priority, n % :buckets, now() + make_interval(secs => n - :half), 1, 1 "
         "FROM generate_series(1, 2 * :half) n",
         priority=NORMAL,
+        buckets=BUCKETS,
         half=BACKLOG,
     )
     with world.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -30,7 +31,8 @@ def _backlog(world: World) -> None:
 
 @pytest.mark.usefixtures("_backlog")
 def test_a_claim_neither_sorts_nor_walks_the_backlog(database_url: str) -> None:
-    keys = {"target": "npsp", "priority": NORMAL, "limit": 100, "owner": uuid4(), "lease_s": 60.0}
+    keys = {"target": "npsp", "priority": NORMAL, "owner": uuid4(), "lease_s": 60.0}
+    keys |= {"buckets": list(range(BUCKETS)), "share": 2, "limit": 100}
     nodes = _plan(database_url, CLAIM, keys)
     assert not {"Sort", "Seq Scan"} & {node["Node Type"] for node in nodes}, json.dumps(nodes[0], indent=1)
     (walk,) = [node for node in nodes if node.get("Index Name") == "delivery_claimable"]

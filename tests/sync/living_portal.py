@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import uvicorn
 
 from connectors.catalog import FOLDER, Catalog, load_entry
 from connectors.catalog_models import Reconcile, TargetEntry, Timeouts
-from connectors.connections import ConnectionSettings
+from connectors.connections import ConnectionSettings, Turnstile
 from connectors.factory import open_target
 from connectors.targets.npsp import NpspTarget
 from ledger.intake import start_pull, store_page
@@ -142,9 +142,9 @@ class LivingPortal:
 class _Here(Context):
     settings: ConnectionSettings
 
-    def open_target(self, target: str) -> NpspTarget:
+    def open_target(self, target: str, turnstile: Turnstile | None) -> NpspTarget:
         """The portal of this test."""
-        opened = open_target(self.catalog.target(target), self.settings)
+        opened = open_target(self.catalog.target(target), replace(self.settings, turnstile=turnstile))
         assert isinstance(opened, NpspTarget)
         return opened
 

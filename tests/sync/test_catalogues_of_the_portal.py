@@ -46,7 +46,7 @@ def with_gaps(portal: LivingPortal) -> None:
 
 def test_the_portals_catalogues_are_read_whole(start: Start) -> None:
     portal = start()
-    connector = portal.context.open_target("npsp")
+    connector = portal.context.open_target("npsp", None)
     assert {each.code for each in connector.catalogue(Catalogue.PROCEDURE)} == {
         row["MATTHC"] for row in published.procedures()
     }

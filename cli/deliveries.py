@@ -1,0 +1,108 @@
+"""Commands about deliveries to a target: what is dead, sending again, stopping and going on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.errors import ExitCode
+from cli.options import BY_HAND, EPILOG, LOOK, Json, Lang, do, moment
+
+if TYPE_CHECKING:
+    from cli.output import Output
+
+Target = Annotated[str, typer.Argument(help="The target: npsp, province, emc, …")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the ``hosync`` command."""
+    app.command(rich_help_panel=LOOK, epilog=EPILOG)(dead)
+    for command in (resend, replay, pause, resume):
+        app.command(rich_help_panel=BY_HAND, epilog=EPILOG)(command)
+
+
+def dead(
+    lang: Lang,
+    target: Annotated[str | None, typer.Argument(help="One target; all when left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Hồ sơ không gửi được. / Dossiers that a target refused, or that failed too often: by reason and agency.
+
+    Exit code 1: there are some.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import dead as command
+
+        return command.run(output, target)
+
+    do(lang, work, as_json=as_json)
+
+
+def resend(
+    lang: Lang,
+    target: Target,
+    code: Annotated[list[str] | None, typer.Option(help="Dossier code; may come many times.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Those whose reason holds this text.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All dead dossiers of the target.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Gửi lại hồ sơ không gửi được. / Make dead dossiers due again, once what was wrong is mended. The next push sends
+    them. Safe to repeat."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import dead as command
+
+        return command.resend(output, target, codes=code or [], reason=reason, everything=everything)
+
+    do(lang, work, as_json=as_json)
+
+
+def replay(
+    lang: Lang,
+    target: Target,
+    start: Annotated[str, typer.Option("--from", help="Dossiers whose state began on this day or later ...")],
+    end: Annotated[str, typer.Option("--to", help="... and before this day; moments go too.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Even where the target counts a repetition as new (emc): it has lost them.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Gửi lại cả một khoảng thời gian. / Send a span of time to one target again, acknowledged or not.
+
+    Each dossier's newest record and last step are sent, behind all news. Safe to repeat.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import replay as command
+
+        return command.run(output, target, start=moment(start, "--from"), end=moment(end, "--to"), force=force)
+
+    do(lang, work, as_json=as_json)
+
+
+def pause(
+    lang: Lang,
+    target: Target,
+    until: Annotated[str | None, typer.Option(help="Go on by itself at this day or moment.")] = None,
+) -> None:
+    """Tạm dừng gửi tới một hệ thống đích. / Stop deliveries to a target, for all workers. Nothing is lost meanwhile."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import pause as command
+
+        return command.pause(output, target, until=moment(until, "--until"))
+
+    do(lang, work)
+
+
+def resume(lang: Lang, target: Target) -> None:
+    """Gửi tiếp tới hệ thống đích đã tạm dừng. / Let deliveries to a target go on."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import pause as command
+
+        return command.resume(output, target)
+
+    do(lang, work)
