@@ -199,6 +199,7 @@ _VI = {
     "Rejected": "Từ chối",
     "Retry": "Gửi lại sau",
     "Given up": "Bỏ",
+    "Perhaps doubled": "Có thể trùng",
     "Asked": "Hỏi lại",
     "Left": "Còn lại",
     "Check": "Kiểm tra",

@@ -369,6 +369,23 @@ doubtful_send = Table(
     comment="Messages whose outcome will never be known: counted as sent, and shown as doubtful.",
 )
 
+sent_again = Table(
+    "sent_again",
+    metadata,
+    _text("target"),
+    Column("dossier_id", BigInteger, nullable=False),
+    _text("phase"),
+    Column("version", BigInteger, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("copies", Integer, nullable=False),
+    _time("first_at", optional=False, default_now=True),
+    _time("last_at", optional=False, default_now=True),
+    PrimaryKeyConstraint("target", "dossier_id", "phase", "version", "step"),
+    comment="Messages sent again in doubt to a target that cannot tell a repetition: each may be there copies times "
+    "too often.",
+)
+
 # --- reconciling ------------------------------------------------------------------------------------------------
 
 reconcile_run = Table(

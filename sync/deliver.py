@@ -205,6 +205,8 @@ class _Run:
     def _clear_doubts(self, rows: Sequence[Claimed]) -> list[Claimed]:
         asked = [row for row in rows if row.doubt and self._policy(row.doubt.phase) is InDoubt.ASK]
         given_up = [row for row in rows if row.doubt and self._policy(row.doubt.phase) is InDoubt.GIVE_UP]
+        repeated = [row for row in rows if row.doubt and self._policy(row.doubt.phase) is InDoubt.RISK_DOUBLE]
+        delivery.send_doubts_again(self.context.engine, self.entry.system, repeated)
         answers = dict(self.senders.ask([row.code for row in asked], self.codes.to_ask(asked)))
         self.codes.found(asked, answers)
         settlements = [self._doubt_settled(row, Settled.GIVEN_UP, "the target can't be asked") for row in given_up]
@@ -386,7 +388,7 @@ class _Run:
 
     def _intent_size(self, messages: Sequence[_Outgoing], batch: int) -> int:
         # Where an unknown outcome can't be resolved, only what is really on the wire may fall into doubt.
-        if messages and self._policy(messages[0].phase) is InDoubt.GIVE_UP:
+        if messages and self._policy(messages[0].phase) in (InDoubt.GIVE_UP, InDoubt.RISK_DOUBLE):
             return batch * self.entry.concurrency
         return max(64, batch * self.entry.concurrency)
 

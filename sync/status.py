@@ -90,7 +90,10 @@ class ReconcileNumbers(_Part):
 
 
 class TargetStatus(_Part):
-    """One target. ``settled`` dossiers have everything acknowledged; ``doubtful`` messages were given up in doubt."""
+    """One target. ``settled`` dossiers have everything acknowledged; ``doubtful`` messages were given up in doubt.
+
+    ``perhaps_doubled``: so many messages may be there too often, having been sent again in doubt.
+    """
 
     target: str
     title_vi: str
@@ -102,6 +105,7 @@ class TargetStatus(_Part):
     in_doubt: int = 0
     rejected: int = 0
     doubtful: int = 0
+    perhaps_doubled: int = 0
     not_yet_expanded: int = 0
     last_sent_at: datetime | None = None
     open_breaks: Mapping[str, int] = {}
@@ -205,6 +209,7 @@ def _target(
         in_doubt=row.doubt,
         rejected=row.dead,
         doubtful=row.doubtful_sends,
+        perhaps_doubled=row.perhaps_doubled,
         not_yet_expanded=row.not_yet_expanded,
         last_sent_at=row.last_sent_at,
         open_breaks=open_breaks,

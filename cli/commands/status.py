@@ -75,7 +75,17 @@ def _print(output: Output, found: Status) -> None:
     output.out.print(
         output.table(
             "Deliveries",
-            ("Target", "Dossiers", "Delivered", "Due", "Being sent", "In doubt", "Refused", "Given up"),
+            (
+                "Target",
+                "Dossiers",
+                "Delivered",
+                "Due",
+                "Being sent",
+                "In doubt",
+                "Refused",
+                "Given up",
+                "Perhaps doubled",
+            ),
             [
                 (
                     t.target,
@@ -86,6 +96,7 @@ def _print(output: Output, found: Status) -> None:
                     t.in_doubt,
                     t.rejected,
                     t.doubtful,
+                    t.perhaps_doubled,
                 )
                 for t in found.targets
             ],

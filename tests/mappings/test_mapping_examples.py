@@ -33,6 +33,7 @@ CONTRACT_PARTS = {
     ("province", "dossier"): ("province/document", "document"),
     ("province", "step"): ("province/document", "trace"),
     ("emc", "step"): ("emc/tracking", ""),
+    ("emc_opencps", "step"): ("emc/tracking", ""),
 }
 every_mapping = pytest.mark.parametrize(("direction", "name"), ALL, ids=[f"{kind}-{name}" for kind, name in ALL])
 
@@ -76,7 +77,7 @@ def test_what_a_target_gets_follows_its_contract(name: str) -> None:
         if outcome.result is not None:
             section = outcome.label.split()[0]
             # The connector adds the site's number to an event.
-            message = {**outcome.result, "siteId": 1} if name == "emc" else outcome.result
+            message = {**outcome.result, "siteId": 1} if name.startswith("emc") else outcome.result
             assert _faults(name, section, message) == [], outcome.label
 
 
@@ -88,8 +89,9 @@ def test_the_records_in_source_examples_follow_the_contract(name: str) -> None:
             assert _faults(name, "dossier", record) == [], outcome.label
 
 
-def test_no_personal_identifier_goes_to_emc() -> None:
-    mapping = mappings.load("emc", Direction.TARGET)
+@pytest.mark.parametrize("name", ["emc", "emc_opencps"])
+def test_no_personal_identifier_goes_to_emc(name: str) -> None:
+    mapping = mappings.load(name, Direction.TARGET)
     for outcome in examples.run(mapping):
         assert "user" not in (outcome.result or {})
         assert outcome.record.get("officer", "?") not in json.dumps(outcome.result, ensure_ascii=False)
