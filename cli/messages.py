@@ -106,6 +106,7 @@ _VI = {
     "Dossiers": "Hồ sơ",
     "none": "không",
     "never": "chưa bao giờ",
+    "cannot be asked": "không hỏi được",
     "queued": "đang đợi",
     "running": "đang chạy",
     "success": "xong",

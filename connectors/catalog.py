@@ -38,6 +38,7 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
         TargetProtocol.NPSP: "connectors.targets.options:NpspOptions",
         TargetProtocol.LGSP_DOCUMENT: "connectors.targets.options:LgspDocumentOptions",
         TargetProtocol.EMC: "connectors.targets.options:EmcOptions",
+        TargetProtocol.WEBHOOK: "connectors.targets.webhook_options:WebhookOptions",
     }
 )
 

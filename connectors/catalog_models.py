@@ -154,6 +154,7 @@ class TargetProtocol(StrEnum):
     NPSP = "npsp"
     LGSP_DOCUMENT = "lgsp-document"
     EMC = "emc"
+    WEBHOOK = "webhook"
 
 
 class PullStyle(StrEnum):
@@ -406,6 +407,11 @@ class TargetEntry(Entry):
     """How it is compared with the ledger."""
     catalogues: Catalogues | None = None
     """The catalogues that it publishes, where it does."""
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether it can be asked what it holds at all."""
+        return self.reconcile.method is not ReconcileMethod.NONE
 
     @property
     def is_compared(self) -> bool:

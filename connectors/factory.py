@@ -23,6 +23,7 @@ _TARGETS = {
     TargetProtocol.NPSP: "connectors.targets.npsp:NpspTarget",
     TargetProtocol.LGSP_DOCUMENT: "connectors.targets.lgsp_document:LgspDocumentTarget",
     TargetProtocol.EMC: "connectors.targets.emc:EmcTarget",
+    TargetProtocol.WEBHOOK: "connectors.targets.webhook:WebhookTarget",
 }
 
 

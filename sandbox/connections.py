@@ -227,6 +227,11 @@ CONNECTIONS: Mapping[str, Connection] = MappingProxyType(
             password="mat-khau-mau-emc",
             extra={"site_id": 99999, "tracking_path": "/TrackingMCDT", "dashboard_path": "/dashboard"},
         ),
+        "feed": Connection(
+            server="feed",
+            password="whsec_YmktbWF0LW1hdS1rZW5oLXRyYW5nLXRoYWk=",
+            extra={"status_path": "/status"},
+        ),
     }
 )
 

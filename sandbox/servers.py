@@ -39,6 +39,7 @@ SERVERS: Mapping[str, str] = MappingProxyType(
         "npsp": "sandbox.targets.npsp",
         "province": "sandbox.targets.province",
         "emc": "sandbox.targets.emc",
+        "feed": "sandbox.targets.feed",
     }
 )
 """Name to module. Each is imported by its own process only: nobody waits for a stack that it does not use."""

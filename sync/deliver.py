@@ -151,7 +151,7 @@ class _Outgoing:
     version: int
     step: int
     fingerprint: bytes | None
-    last: bool  # nothing of this dossier is left to send after it
+    last: bool  # nothing of this dossier is left to send, or to pass over, after it
 
     def intent(self) -> Sending:
         return Sending(
@@ -199,6 +199,8 @@ class _Run:
             self._pass_over_dossiers(alive)
         if Message.STEP in self.entry.messages:
             self._send_steps(alive)
+        else:
+            self._pass_over_steps(alive)
 
     # -- doubts ------------------------------------------------------------------------------------------------
 
@@ -283,6 +285,25 @@ class _Run:
             ],
         )
 
+    def _pass_over_steps(self, rows: Sequence[Claimed]) -> None:
+        # Likewise: a target that takes no steps owes us no acknowledgement of one.
+        delivery.settle(
+            self.context.engine,
+            self.entry.system,
+            [
+                Settlement(
+                    dossier_id=row.dossier_id,
+                    token=row.token,
+                    phase=Phase.STEP,
+                    outcome=Settled.UNCHANGED,
+                    version=row.version,
+                    step=row.last_step,
+                )
+                for row in rows
+                if row.steps
+            ],
+        )
+
     def _send_steps(self, rows: Sequence[Claimed]) -> None:
         position = 0
         alive = [row for row in rows if row.steps]
@@ -330,7 +351,6 @@ class _Run:
     ) -> _Outgoing:
         step = int(source.get("step_no", 0))
         is_dossier = phase is Phase.DOSSIER
-        steps_follow = Message.STEP in self.entry.messages and bool(row.steps)
         return _Outgoing(
             row=row,
             item=Item(
@@ -345,7 +365,7 @@ class _Run:
             version=row.version,
             step=step,
             fingerprint=_fingerprint(payload) if is_dossier else None,
-            last=not steps_follow if is_dossier else step == row.steps[-1]["step_no"],
+            last=not row.steps if is_dossier else step == row.steps[-1]["step_no"],
         )
 
     def _send_wave(self, wave: Sequence[_Outgoing], batch: int) -> set[int]:

@@ -92,7 +92,8 @@ class ReconcileNumbers(_Part):
 class TargetStatus(_Part):
     """One target. ``settled`` dossiers have everything acknowledged; ``doubtful`` messages were given up in doubt.
 
-    ``perhaps_doubled``: so many messages may be there too often, having been sent again in doubt.
+    ``perhaps_doubled``: so many messages may be there too often, having been sent again in doubt. ``is_compared``:
+    whether it can be asked what it holds at all.
     """
 
     target: str
@@ -108,6 +109,7 @@ class TargetStatus(_Part):
     perhaps_doubled: int = 0
     not_yet_expanded: int = 0
     last_sent_at: datetime | None = None
+    is_compared: bool = True
     open_breaks: Mapping[str, int] = {}
     last_reconciliation: ReconcileNumbers | None = None
 
@@ -197,11 +199,16 @@ _KINDS = ("duplicate", "rejected", "missing_at_target", "unknown_to_us", "stale_
 def _target(
     entry: TargetEntry, row: report.TargetRow | None, open_breaks: Mapping[str, int], pulled: int
 ) -> TargetStatus:
-    titles = {"target": entry.system, "title_vi": entry.title.vi, "title_en": entry.title.en}
+    told = {
+        "target": entry.system,
+        "title_vi": entry.title.vi,
+        "title_en": entry.title.en,
+        "is_compared": entry.is_compared,
+    }
     if row is None:  # never fed: everything is still on its way
-        return TargetStatus(**titles, not_yet_expanded=pulled)
+        return TargetStatus.model_validate({**told, "not_yet_expanded": pulled})
     return TargetStatus(
-        **titles,
+        **told,
         dossiers=row.dossiers,
         settled=row.settled,
         due=row.due,

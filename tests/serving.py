@@ -44,12 +44,13 @@ class Served:
 
     url: str
     extra: Mapping[str, Any]
+    password: str = PASSWORD
 
     @property
     def connection(self) -> str:
         """The Airflow connection to it, as JSON."""
         port = int(self.url.rpartition(":")[2])
-        fields = {"conn_type": "http", "host": "127.0.0.1", "port": port, "login": LOGIN, "password": PASSWORD}
+        fields = {"conn_type": "http", "host": "127.0.0.1", "port": port, "login": LOGIN, "password": self.password}
         return json.dumps({**fields, "extra": dict(self.extra)})
 
     def control(self, path: str, body: Any = None) -> Any:
@@ -68,11 +69,16 @@ class Served:
 
 @contextmanager
 def served(
-    build: Callable[[Path, ServerOptions], ASGIApp], home: Path, *, name: str = "target", **extra: Any
+    build: Callable[[Path, ServerOptions], ASGIApp],
+    home: Path,
+    *,
+    name: str = "target",
+    password: str = PASSWORD,
+    **extra: Any,
 ) -> Iterator[Served]:
     """A server of the sandbox for the length of the block; ``extra`` is that of its connection."""
     options = ServerOptions(
-        name=name, seed=1, size=0, as_of=AS_OF, login=LOGIN, password=PASSWORD, extra=extra, peers={}
+        name=name, seed=1, size=0, as_of=AS_OF, login=LOGIN, password=password, extra=extra, peers={}
     )
     with serving(build(home, options)) as url:
-        yield Served(url, extra)
+        yield Served(url, extra, password)

@@ -151,7 +151,8 @@ def _target(texts: Texts, target: TargetStatus) -> tuple[object, ...]:
     still_open = breaks_in_words(texts, target.open_breaks)
     last = target.last_reconciliation
     if last is None:
-        return (target.target, texts("never"), 0, 0, 0, 0, "", still_open, "")
+        word = "never" if target.is_compared else "cannot be asked"
+        return (target.target, texts(word), 0, 0, 0, 0, "", still_open, "")
     return (
         target.target,
         last.method,

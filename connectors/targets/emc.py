@@ -14,10 +14,10 @@ from connectors.connections import ConnectionSettings
 from connectors.errors import ConnectionMissing, ConnectorError, Refused
 from connectors.http import HttpClient
 from connectors.retry import repeat
-from connectors.targets.answers import Reply, of_error
+from connectors.targets.answers import Reply, of_bare_status, of_error
 from connectors.targets.batches import Sequences
 from connectors.targets.checks import checked
-from connectors.targets.emc_answers import classify_answer, parse_export
+from connectors.targets.emc_answers import parse_export
 from connectors.targets.options import EmcOptions
 
 _NO_READ_BACK = "EMC holds no dossiers that could be asked for"
@@ -74,8 +74,8 @@ class EmcTarget:
         path = self._options.tracking_path
         try:
             if self._options.encoding == "form":
-                return classify_answer(self._http.request("POST", path, form=_form(event)))
-            return classify_answer(self._http.request("POST", path, json=event))
+                return of_bare_status(self._http.request("POST", path, form=_form(event)))
+            return of_bare_status(self._http.request("POST", path, json=event))
         except ConnectorError as error:
             return of_error(error)
 

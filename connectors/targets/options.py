@@ -13,8 +13,6 @@ from connectors.options.paths import UrlPath
 
 CodeForm = Literal["long", "short"]
 NationalState = Annotated[int, Field(ge=1, le=10)]
-Misfit = tuple[tuple[str, ...], str, str]
-"""A key of the entry, what is wrong with it, and what it should be."""
 
 
 class NpspWords(Part):
@@ -175,16 +173,16 @@ class EmcOptions(Part):
     export_query: Mapping[str, str] = Field(default_factory=lambda: {"format": "csv"})
     """With the path: the CSV export of the dashboard, the only thing that can be read back."""
 
-    def misfits(self, entry: TargetEntry) -> Iterator[Misfit]:
-        """What of the entry EMC cannot do."""
+    def misfits(self, entry: TargetEntry) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """What of ``entry`` EMC cannot do: the key to blame, what is wrong, what to write."""
         if entry.messages != (Message.STEP,):
-            yield ("messages",), "EMC takes steps (events), not dossiers", "Write messages: [step]"
+            yield ("messages",), "EMC takes steps (events), not dossiers", "write messages: [step]"
         step = entry.operations.step
         if step and step.in_doubt not in (InDoubt.GIVE_UP, InDoubt.RISK_DOUBLE):
             yield (
                 ("operations", "step", "in_doubt"),
                 "EMC can neither be asked nor recognizes an event that comes twice",
-                "Write give_up (at most once) or risk_double (at least once)",
+                "write give_up (at most once) or risk_double (at least once)",
             )
-        if entry.reconcile.method is not ReconcileMethod.COUNTS:
-            yield ("reconcile", "method"), "only EMC's counts can be read back", "Write counts"
+        if entry.is_compared and entry.reconcile.method is not ReconcileMethod.COUNTS:
+            yield ("reconcile", "method"), "only EMC's counts can be read back", "write counts"

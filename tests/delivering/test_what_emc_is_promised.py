@@ -10,20 +10,12 @@ from delivery_world import Serve, World, dossier, shipped, world
 from serving import Served
 from sqlalchemy import Engine
 
-from ledger.engine import open_engine
 from ledger.sealing import Sealer
 from sandbox.targets import emc
 from sync.deliver import deliver
 
 LOST = ("apply-then-500", "apply-then-drop", "apply-then-hang")
 NOT_DONE = ("drop-before", "html-200", "500")
-
-
-@pytest.fixture
-def engine(own_database_url: str) -> Iterator[Engine]:
-    opened = open_engine(own_database_url)
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture
@@ -38,11 +30,11 @@ def policy(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def small(
-    engine: Engine, sealer: Sealer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str, counter: Served
+    own_engine: Engine, sealer: Sealer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str, counter: Served
 ) -> Iterator[World]:
     assert counter
     chosen = {"operations": {"step": {"in_doubt": policy}}, "concurrency": 1}
-    with world(engine, sealer, tmp_path, monkeypatch, shipped("emc"), chosen) as opened:
+    with world(own_engine, sealer, tmp_path, monkeypatch, shipped("emc"), chosen) as opened:
         yield opened
 
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 import mappings
 from mappings import examples
 from mappings.compiler import compile_fields
-from mappings.mapping import Mapping
+from mappings.mapping import Mapping, all_fields
 from mappings.model import Direction, FieldSpec, ListSpec
 from schemas import export
 
@@ -33,6 +33,8 @@ CONTRACT_PARTS = {
     ("province", "dossier"): ("province/document", "document"),
     ("province", "step"): ("province/document", "trace"),
     ("emc", "step"): ("emc/tracking", ""),
+    ("feed", "dossier"): ("feed/status", "dossier"),
+    ("feed", "step"): ("feed/status", "step"),
     ("emc_opencps", "step"): ("emc/tracking", ""),
 }
 every_mapping = pytest.mark.parametrize(("direction", "name"), ALL, ids=[f"{kind}-{name}" for kind, name in ALL])
@@ -95,6 +97,15 @@ def test_no_personal_identifier_goes_to_emc(name: str) -> None:
     for outcome in examples.run(mapping):
         assert "user" not in (outcome.result or {})
         assert outcome.record.get("officer", "?") not in json.dumps(outcome.result, ensure_ascii=False)
+
+
+def test_the_status_feed_holds_no_personal_data_and_reads_none() -> None:
+    mapping = mappings.load("feed", Direction.TARGET)
+    personal = {"applicant", "summary", "note", "officer", "content", "unit"}
+    read = {path.split(".")[0] for spec in all_fields(mapping.sections) for path in spec.source}
+    assert not read & personal
+    for outcome in examples.run(mapping):
+        assert "Văn" not in json.dumps(outcome.result, ensure_ascii=False)
 
 
 def _faults(name: str, section: str, message: Any) -> list[str]:

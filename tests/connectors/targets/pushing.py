@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,15 @@ class Running(Served):
 
     @property
     def settings(self) -> ConnectionSettings:
-        return settings("127.0.0.1", int(self.url.rpartition(":")[2]), **self.extra)
+        found = settings("127.0.0.1", int(self.url.rpartition(":")[2]), **self.extra)
+        return replace(found, password=self.password)
 
 
 @contextmanager
 def running(build: Callable[[Path, ServerOptions], ASGIApp], home: Path, **extra: Any) -> Iterator[Running]:
     """Run a sandbox target on the loopback for the length of the block."""
     with served(build, home, **extra) as server:
-        yield Running(server.url, server.extra)
+        yield Running(server.url, server.extra, server.password)
 
 
 def settings(host: str, port: int, **extra: Any) -> ConnectionSettings:
