@@ -272,6 +272,26 @@ def inbound(
 
 
 @app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
+def feed(
+    lang: Lang,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0: any free one.")] = 8091,
+    new_key: Annotated[str | None, typer.Option(help="Make a key for this caller instead, and end.")] = None,
+) -> None:
+    """Trả lời tra cứu trạng thái hồ sơ. / Answer where a dossier stands, by its code, without Airflow.
+
+    The same API stands in Airflow's API server. Callers and their keys are in the connection hosync_feed.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import feed as command
+
+        return command.make_key(output, new_key) if new_key else command.run(output, host=host, port=port)
+
+    _do(lang, work)
+
+
+@app.command(rich_help_panel=_BY_HAND, epilog=_EPILOG)
 def redrive(
     lang: Lang,
     systems: Annotated[list[str] | None, typer.Argument(help="Sector systems; all when left out.")] = None,

@@ -195,6 +195,11 @@ _VI = {
     "Pulling {system}": "Đang thu thập {system}",
     "Delivering to {target}": "Đang gửi tới {target}",
     "Taking calls of {systems} at {address}": "Đang nhận cuộc gọi của {systems} tại {address}",
+    "Telling where dossiers stand at {address}": "Đang trả lời tra cứu trạng thái hồ sơ tại {address}",
+    "The key of {name}, shown this once: {key}": "Khóa của {name}, chỉ hiện một lần này: {key}",
+    "Add to 'keys' in the extra of connection {connection}:": (
+        "Thêm vào 'keys' trong phần extra của kết nối {connection}:"
+    ),
     "Comparing with {target}": "Đang đối soát với {target}",
     "Accepted": "Đã nhận",
     "Rejected": "Từ chối",

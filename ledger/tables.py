@@ -535,3 +535,15 @@ announced = Table(
     PrimaryKeyConstraint("system", "code"),
     comment="Dossiers that a system was told about, so that it calls us when they come further.",
 )
+
+# --- those who ask where a dossier stands ---------------------------------------------------------------------------
+
+feed_calls = Table(
+    "feed_calls",
+    metadata,
+    _text("caller"),
+    _time("minute", optional=False),
+    Column("calls", BigInteger, nullable=False),
+    PrimaryKeyConstraint("caller", "minute"),
+    comment="Who asked how often where dossiers stand; minutes older than a day are dropped.",
+)

@@ -4,6 +4,7 @@
 that the models do not say, so they cannot fall behind.
 """
 
+import json
 import sys
 import types
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from connectors.catalog import OPTIONS, load_catalog
 from connectors.catalog_models import Duration, SourceEntry, TargetEntry
 from mappings.converters import REGISTRY
 from mappings.model import SourceFile, TargetFile
+from sync.feed_app import create_feed_app
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 MADE = "<!-- Made by scripts/reference.py from the models: change those. -->\n\n"
@@ -29,7 +31,22 @@ MADE = "<!-- Made by scripts/reference.py from the models: change those. -->\n\n
 
 def pages() -> dict[str, str]:
     """File name to content."""
-    return {"catalog.md": _catalog(), "mapping.md": _mapping(), "systems.md": _systems()}
+    return {
+        "catalog.md": _catalog(),
+        "mapping.md": _mapping(),
+        "systems.md": _systems(),
+        "feed.openapi.json": _openapi(create_feed_app().openapi()),
+    }
+
+
+def _openapi(document: dict[str, Any]) -> str:
+    # The framework promises an answer 422 that the API never gives: what it cannot read is not there.
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(unused, None)
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _catalog() -> str:

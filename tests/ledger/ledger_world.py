@@ -30,7 +30,7 @@ T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 TABLES = (
     "break_, reconcile_run, doubtful_send, sent_again, delivery_attempt, delivery, target_feed, dossier_step, "
     "dossier_alias, disappeared, dossier_reading, dossier, quarantine, pull_cursor, page_archive, pull_page, pull_run, "
-    "inbox, inbox_tally, announced, catalogue_pull, catalogue_entry, ledger_cluster, ledger_key"
+    "inbox, inbox_tally, announced, feed_calls, catalogue_pull, catalogue_entry, ledger_cluster, ledger_key"
 )
 
 # Of this database alone: the server is shared with the tests of other workers.

@@ -227,7 +227,12 @@ def test_what_could_not_be_sent_any_more_is_counted(world: World) -> None:
         )
     )
     assert found.changed == 2
-    assert {target.target: target.refused for target in found.targets} == {"emc": 0, "feed": 0, "npsp": 2, "province": 0}
+    assert {target.target: target.refused for target in found.targets} == {
+        "emc": 0,
+        "feed": 0,
+        "npsp": 2,
+        "province": 0,
+    }
 
 
 def test_persons_are_masked_unless_they_are_asked_for(world: World) -> None:
