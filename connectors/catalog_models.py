@@ -155,6 +155,8 @@ class TargetProtocol(StrEnum):
     LGSP_DOCUMENT = "lgsp-document"
     EMC = "emc"
     WEBHOOK = "webhook"
+    OPENCPS_PUBLISH = "opencps-publish"
+    IGATE_DOSSIER = "igate-dossier"
 
 
 class PullStyle(StrEnum):

@@ -221,6 +221,22 @@ CONNECTIONS: Mapping[str, Connection] = MappingProxyType(
                 "group_id": "35166",
             },
         ),
+        "province_opencps": Connection(
+            server="province",
+            login="opencps-mau",
+            password="mat-khau-mau-opencps",
+            extra={"group_id": "35166"},
+        ),
+        "province_igate": Connection(
+            server="province_igate",
+            login="lien-thong-mau",
+            password="mat-khau-mau-igate-tinh",
+            extra={
+                "token_path": "/auth/realms/digo/protocol/openid-connect/token",
+                "client_id": "hosync-mau",
+                "client_secret": "bi-mat-mau-igate-tinh",
+            },
+        ),
         "emc": Connection(
             server="emc",
             login="theo-doi-mau",

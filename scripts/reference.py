@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from connectors.catalog import OPTIONS, load_catalog
+from connectors.catalog import OPTIONS, load_catalog, load_entry
 from connectors.catalog_models import Duration, SourceEntry, TargetEntry
 from mappings.converters import REGISTRY
 from mappings.model import SourceFile, TargetFile
@@ -109,7 +109,24 @@ def _systems() -> str:
         "What hosync ships with. *Template* means that no public contract exists: the entry shows the shape such a "
         "system has elsewhere, and is to be adapted to the real one.\n\n"
         "| system | title | run by | protocol | how it is read, or what it takes | schedule | contract | known from |\n"
-        "|---|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        "|---|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n" + _alternatives(catalog.folder / "alternatives")
+    )
+
+
+def _alternatives(folder: Path) -> str:
+    """Entries that can take the place of one that ships; each is checked like those."""
+    rows = []
+    for file in sorted(folder.glob("*.yaml")):
+        entry = load_entry(file, alternative=True)
+        known = "template" if entry.template else "public sources"
+        rows.append(f"| `{file.stem}` | `{entry.system}` | `{entry.protocol}` | `{entry.mapping}` | {known} |")
+    return (
+        "\n# Alternatives\n\n"
+        "The same system behind another door, in `connectors/catalog/alternatives/`. They are not loaded; copy one over "
+        "the entry whose place it takes ([why](../decisions/0020-other-provincial-systems.md)).\n\n"
+        "| file | takes the place of | protocol | mapping | known from |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
     )
 
 

@@ -32,6 +32,8 @@ CONTRACT_PARTS = {
     ("npsp", "notice"): ("npsp/mapi", "notice"),
     ("province", "dossier"): ("province/document", "document"),
     ("province", "step"): ("province/document", "trace"),
+    ("province_opencps", "dossier"): ("province/publish", ""),
+    ("province_igate", "dossier"): ("province/igate", ""),
     ("emc", "step"): ("emc/tracking", ""),
     ("feed", "dossier"): ("feed/status", "dossier"),
     ("feed", "step"): ("feed/status", "step"),
