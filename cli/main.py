@@ -222,6 +222,27 @@ def status(lang: Lang, as_json: Json = False) -> None:
 
 
 @app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
+def quality(
+    lang: Lang,
+    agency: Annotated[str | None, typer.Option(help="Only this agency and those below it: H12.12.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only dossiers that changed from this day or moment on.")] = None,
+    show: Annotated[int, typer.Option(min=0, max=1000, help="Name so many dossiers for each rule.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Cảnh báo chất lượng hồ sơ. / Dossiers that lack what the indicators of decision 766 need, per agency.
+
+    They are pushed like all others; the portal then leaves them out of an indicator, or counts them against the agency.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import quality as command
+
+        return command.run(output, agency=agency, since=_moment(since, "--since"), show=show)
+
+    _do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=_LOOK, epilog=_EPILOG)
 def pools(lang: Lang) -> None:
     """Các pool của Airflow. / The Airflow pools that the DAGs need, as JSON for `airflow pools import`."""
 

@@ -177,6 +177,16 @@ _VI = {
     "{number} dossiers would get new steps.": "{number} hồ sơ sẽ có thêm bước xử lý.",
     "Sent again": "Phải gửi lại",
     "Could not be sent any more": "Không còn gửi được",
+    # quality
+    "Agency": "Đơn vị",
+    "Flagged": "Cần bổ sung",
+    "Indicators": "Chỉ số",
+    "What is missing": "Thiếu gì",
+    "Nothing is flagged.": "Không có hồ sơ nào cần bổ sung.",
+    "Dossiers that the indicators of decision 766 do not count in full": (
+        "Hồ sơ chưa được tính đủ theo bộ chỉ số Quyết định 766"
+    ),
+    "indicator {numbers}: {why}": "chỉ số {numbers}: {why}",
     # redrive
     "Mapping again: {system}": "Đang xử lý lại: {system}",
     "Records set aside, mapped again": "Hồ sơ cách ly, xử lý lại",

@@ -23,6 +23,8 @@ from connectors.catalog import OPTIONS, load_catalog, load_entry
 from connectors.catalog_models import Duration, SourceEntry, TargetEntry
 from mappings.converters import REGISTRY
 from mappings.model import SourceFile, TargetFile
+from schemas.quality import RULES, Rule
+from schemas.states import State
 from sync.feed_app import create_feed_app
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -35,8 +37,30 @@ def pages() -> dict[str, str]:
         "catalog.md": _catalog(),
         "mapping.md": _mapping(),
         "systems.md": _systems(),
+        "quality.md": _quality(),
         "feed.openapi.json": _openapi(create_feed_app().openapi()),
     }
+
+
+def _quality() -> str:
+    rows = [
+        f"| `{rule.name}` | {', '.join(rule.indicators)} | {_scope(rule)} | {rule.vi} / {rule.en} |" for rule in RULES
+    ]
+    return (
+        MADE + "# What the indicators need\n\n"
+        "`hosync quality` counts, per agency, the dossiers that lack what the indicators of decision 766/QD-TTg are "
+        "computed from; `hosync preview` shows the same of single records. They are pushed like all others: the portal "
+        "then leaves them out of an indicator, or counts them against the agency. The rules stand in "
+        "`schemas/quality.py`.\n\n"
+        "| rule | indicators | of which dossiers | what is missing |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _scope(rule: Rule) -> str:
+    states = "all states" if len(rule.states) == len(State) else f"states {', '.join(map(str, sorted(rule.states)))}"
+    filed = [f"filed {rule.channel.name.lower()}"] if rule.channel else []
+    by = [f"by a {rule.subject.name.lower()}"] if rule.subject else []
+    return ", ".join([states, *filed, *by])
 
 
 def _openapi(document: dict[str, Any]) -> str:
@@ -122,8 +146,8 @@ def _alternatives(folder: Path) -> str:
         rows.append(f"| `{file.stem}` | `{entry.system}` | `{entry.protocol}` | `{entry.mapping}` | {known} |")
     return (
         "\n# Alternatives\n\n"
-        "The same system behind another door, in `connectors/catalog/alternatives/`. They are not loaded; copy one over "
-        "the entry whose place it takes ([why](../decisions/0020-other-provincial-systems.md)).\n\n"
+        "The same system behind another door, in `connectors/catalog/alternatives/`. They are not loaded; copy one "
+        "over the entry whose place it takes ([why](../decisions/0020-other-provincial-systems.md)).\n\n"
         "| file | takes the place of | protocol | mapping | known from |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n"

@@ -20,6 +20,7 @@ from connectors import connections, factory
 from connectors.catalog_models import Message, PullStyle
 from ledger.standing import Standing, standings
 from schemas.dossier import Dossier, Progress
+from schemas.quality import flags
 from sync.catalogues import PublishedCodes
 from sync.errors import SyncError
 from sync.outgoing import outgoing_dossier, outgoing_steps
@@ -49,11 +50,22 @@ class TargetPreview(BaseModel):
     unpublished: tuple[str, ...] = ()
 
 
+class Flag(BaseModel):
+    """Something that the indicators need and the dossier lacks; it is pushed all the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    indicators: tuple[str, ...]
+    vi: str
+    en: str
+
+
 class RecordPreview(BaseModel):
     """One record on its way through the house.
 
-    ``standing`` is what the ledger knows of its dossier by now, if anything. ``targets`` is empty for progress: they
-    are told of a dossier as its home describes it.
+    ``flags``: what its dossier lacks for the indicators. ``standing`` is what the ledger knows of its dossier by now,
+    if anything. ``targets`` is empty for progress: they are told of a dossier as its home describes it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +74,7 @@ class RecordPreview(BaseModel):
     canonical: Mapping[str, Any] | None
     problems: tuple[str, ...]
     targets: tuple[TargetPreview, ...]
+    flags: tuple[Flag, ...] = ()
     standing: Standing | None = None
 
 
@@ -148,8 +161,13 @@ def _record(
         canonical=shown(canonical) if canonical else None,
         problems=problems,
         targets=targets,
+        flags=_flags(dossier) if isinstance(dossier, Dossier) else (),
         standing=standing,
     )
+
+
+def _flags(dossier: Dossier) -> tuple[Flag, ...]:
+    return tuple(Flag(rule=rule.name, indicators=rule.indicators, vi=rule.vi, en=rule.en) for rule in flags(dossier))
 
 
 def _for_target(
