@@ -379,8 +379,7 @@ sent_again = Table(
     Column("step", Integer, nullable=False),
     Column("state", SmallInteger, nullable=False),
     Column("copies", Integer, nullable=False),
-    _time("first_at", optional=False, default_now=True),
-    _time("last_at", optional=False, default_now=True),
+    _time("doubt_at", optional=False),
     PrimaryKeyConstraint("target", "dossier_id", "phase", "version", "step"),
     comment="Messages sent again in doubt to a target that cannot tell a repetition: each may be there copies times "
     "too often.",

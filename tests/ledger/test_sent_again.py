@@ -4,7 +4,7 @@ from typing import Any
 
 from ledger_world import World, dossier
 
-from ledger.delivery import send_doubts_again
+from ledger.delivery import release, send_doubts_again
 from ledger.reconcile import dossier_totals, step_totals
 from ledger.report import overview
 from ledger.types import Phase, Settled, StepTotals
@@ -26,6 +26,7 @@ def test_p3_a_step_sent_again_in_doubt_is_perhaps_doubled_once_for_each_repetiti
     assert send_doubts_again(world.engine, "npsp", [claimed]) == 0, "the first copy is no repetition"
     world.settle(claimed, Settled.ACCEPTED, hold=True)
     for copies in (1, 2):
+        assert world.mark(claimed, Phase.STEP)
         world.settle(claimed, Settled.IN_DOUBT, phase=Phase.STEP)
         (claimed,) = world.claim()
         assert send_doubts_again(world.engine, "npsp", [claimed]) == 1
@@ -42,6 +43,16 @@ def test_p3_a_worker_killed_after_its_intent_leaves_a_doubt_that_counts_when_it_
     world.settle(claimed, Settled.ACCEPTED, hold=True)
     assert world.mark(claimed, Phase.STEP, lease_s=0)
     assert _again(world) == 1
+    assert _sent_again(world) == [("step", 0, 1, 5, 1)]
+
+
+def test_a_doubt_that_is_claimed_and_given_back_unsent_counts_once(world: World) -> None:
+    world.store(dossier(state=5))
+    (claimed,) = world.claim()
+    world.settle(claimed, Settled.ACCEPTED, hold=True)
+    assert world.mark(claimed, Phase.STEP, lease_s=0)
+    assert [_again(world), release(world.engine, "npsp", world.owner)] == [1, 1]
+    assert _again(world) == 0
     assert _sent_again(world) == [("step", 0, 1, 5, 1)]
 
 
@@ -74,6 +85,7 @@ def test_totals_tell_how_many_more_may_be_there_because_they_were_sent_again(wor
         world.settle(each, Settled.ACCEPTED, hold=True)
     for _ in range(2):
         for each in claimed:
+            assert world.mark(each, Phase.STEP)
             world.settle(each, Settled.IN_DOUBT, phase=Phase.STEP)
         claimed = world.claim()
         assert send_doubts_again(world.engine, "npsp", claimed) == 3

@@ -16,8 +16,7 @@ CREATE TABLE sent_again (
     step INTEGER NOT NULL,
     state SMALLINT NOT NULL,
     copies INTEGER NOT NULL,
-    first_at TIMESTAMPTZ DEFAULT now() NOT NULL,
-    last_at TIMESTAMPTZ DEFAULT now() NOT NULL,
+    doubt_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (target, dossier_id, phase, version, step)
 );
 COMMENT ON TABLE sent_again IS
