@@ -178,7 +178,6 @@ _VI = {
     "Sent again": "Phải gửi lại",
     "Could not be sent any more": "Không còn gửi được",
     # quality
-    "Agency": "Đơn vị",
     "Flagged": "Cần bổ sung",
     "Indicators": "Chỉ số",
     "What is missing": "Thiếu gì",

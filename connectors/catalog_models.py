@@ -415,11 +415,6 @@ class TargetEntry(Entry):
         """Whether it can be asked what it holds at all."""
         return self.reconcile.method is not ReconcileMethod.NONE
 
-    @property
-    def is_compared(self) -> bool:
-        """Whether it can be asked what it holds at all."""
-        return self.reconcile.method is not ReconcileMethod.NONE
-
     @model_validator(mode="after")
     def _consistent(self) -> "TargetEntry":
         for message in Message:

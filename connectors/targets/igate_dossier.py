@@ -54,8 +54,9 @@ class IgateDossierTarget:
         del items
         raise Refused(self._system, "this door takes dossiers, not steps", "Set messages to [dossier]")
 
-    def lookup(self, code: str) -> Held | None:
+    def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """The dossier as the search shows it, under either written form of its code; ``None`` when it does not."""
+        del others
         forms = written_forms(code, self._options.code_form)
         return next((found for form in forms if (found := self._find(form))), None)
 

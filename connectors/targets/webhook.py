@@ -54,9 +54,9 @@ class WebhookTarget:
         path = self._options.steps_path or self._options.path
         return self._send(items, path, self._options.step_id_from, self._batch.steps)
 
-    def lookup(self, code: str) -> Held | None:
+    def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """A webhook cannot be asked about one dossier: raises ``Refused``."""
-        del code
+        del code, others
         raise Refused(self._system, "a webhook cannot be asked about a dossier", "Set reconcile.method to listing")
 
     def listing(self) -> Iterator[Held]:
