@@ -210,6 +210,27 @@ def status(lang: Lang, as_json: Json = False) -> None:
 
 
 @app.command(rich_help_panel=LOOK, epilog=EPILOG)
+def quality(
+    lang: Lang,
+    agency: Annotated[str | None, typer.Option(help="Only this agency and those below it: H12.12.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only dossiers that changed from this day or moment on.")] = None,
+    show: Annotated[int, typer.Option(min=0, max=1000, help="Name so many dossiers for each rule.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Cảnh báo chất lượng hồ sơ. / Dossiers that lack what the indicators of decision 766 need, per agency.
+
+    They are pushed like all others; the portal then leaves them out of an indicator, or counts them against the agency.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import quality as command
+
+        return command.run(output, agency=agency, since=moment(since, "--since"), show=show)
+
+    do(lang, work, as_json=as_json)
+
+
+@app.command(rich_help_panel=LOOK, epilog=EPILOG)
 def pools(lang: Lang) -> None:
     """Các pool của Airflow. / The Airflow pools that the DAGs need, as JSON for `airflow pools import`."""
 
@@ -255,6 +276,26 @@ def inbound(
         from cli.commands import inbound as command
 
         return command.run(output, host=host, port=port)
+
+    do(lang, work)
+
+
+@app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
+def feed(
+    lang: Lang,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0: any free one.")] = 8091,
+    new_key: Annotated[str | None, typer.Option(help="Make a key for this caller instead, and end.")] = None,
+) -> None:
+    """Trả lời tra cứu trạng thái hồ sơ. / Answer where a dossier stands, by its code, without Airflow.
+
+    The same API stands in Airflow's API server. Callers and their keys are in the connection hosync_feed.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import feed as command
+
+        return command.make_key(output, new_key) if new_key else command.run(output, host=host, port=port)
 
     do(lang, work)
 

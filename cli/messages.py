@@ -122,6 +122,7 @@ _VI = {
     "Dossiers": "Hồ sơ",
     "none": "không",
     "never": "chưa bao giờ",
+    "cannot be asked": "không hỏi được",
     "queued": "đang đợi",
     "running": "đang chạy",
     "success": "xong",
@@ -208,6 +209,15 @@ _VI = {
     "{number} dossiers would get new steps.": "{number} hồ sơ sẽ có thêm bước xử lý.",
     "Sent again": "Phải gửi lại",
     "Could not be sent any more": "Không còn gửi được",
+    # quality
+    "Flagged": "Cần bổ sung",
+    "Indicators": "Chỉ số",
+    "What is missing": "Thiếu gì",
+    "Nothing is flagged.": "Không có hồ sơ nào cần bổ sung.",
+    "Dossiers that the indicators of decision 766 do not count in full": (
+        "Hồ sơ chưa được tính đủ theo bộ chỉ số Quyết định 766"
+    ),
+    "indicator {numbers}: {why}": "chỉ số {numbers}: {why}",
     # redrive
     "Mapping again: {system}": "Đang xử lý lại: {system}",
     "Records set aside, mapped again": "Hồ sơ cách ly, xử lý lại",
@@ -246,11 +256,17 @@ _VI = {
     "Pulling {system}": "Đang thu thập {system}",
     "Delivering to {target}": "Đang gửi tới {target}",
     "Taking calls of {systems} at {address}": "Đang nhận cuộc gọi của {systems} tại {address}",
+    "Telling where dossiers stand at {address}": "Đang trả lời tra cứu trạng thái hồ sơ tại {address}",
+    "The key of {name}, shown this once: {key}": "Khóa của {name}, chỉ hiện một lần này: {key}",
+    "Add to 'keys' in the extra of connection {connection}:": (
+        "Thêm vào 'keys' trong phần extra của kết nối {connection}:"
+    ),
     "Comparing with {target}": "Đang đối soát với {target}",
     "Accepted": "Đã nhận",
     "Rejected": "Từ chối",
     "Retry": "Gửi lại sau",
     "Given up": "Bỏ",
+    "Perhaps doubled": "Có thể trùng",
     "Asked": "Hỏi lại",
     "Left": "Còn lại",
     "Check": "Kiểm tra",

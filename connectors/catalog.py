@@ -38,6 +38,9 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
         TargetProtocol.NPSP: "connectors.targets.options:NpspOptions",
         TargetProtocol.LGSP_DOCUMENT: "connectors.targets.options:LgspDocumentOptions",
         TargetProtocol.EMC: "connectors.targets.options:EmcOptions",
+        TargetProtocol.WEBHOOK: "connectors.targets.webhook_options:WebhookOptions",
+        TargetProtocol.OPENCPS_PUBLISH: "connectors.targets.provincial_options:OpencpsPublishOptions",
+        TargetProtocol.IGATE_DOSSIER: "connectors.targets.provincial_options:IgateDossierOptions",
     }
 )
 
@@ -129,8 +132,11 @@ def _place(folder: Path | str | None) -> Path:
     return Path(folder or os.environ.get("HOSYNC_CATALOG") or FOLDER)
 
 
-def load_entry(path: Path) -> SourceEntry | TargetEntry:
-    """Read and check one catalog file; raises ``CatalogError`` with all its mistakes."""
+def load_entry(path: Path, *, alternative: bool = False) -> SourceEntry | TargetEntry:
+    """Read and check one catalog file; raises ``CatalogError`` with all its mistakes.
+
+    An ``alternative`` is named after what is different about it, not after the system whose entry it may replace.
+    """
     document = read(path)
     kind = document.data.get("kind")
     if kind not in ("source", "target"):
@@ -139,7 +145,7 @@ def load_entry(path: Path) -> SourceEntry | TargetEntry:
     problems = explain(document, model, document.data)
     options = _options(document, problems)
     name = document.data.get("system")
-    if not problems and name != path.stem:
+    if not problems and name != path.stem and not alternative:
         problems.append(
             document.problem(("system",), f"'{name}' does not match the file name", f"Rename the file to {name}.yaml")
         )

@@ -84,6 +84,9 @@ class TargetProtocol(StrEnum):
     NPSP = "npsp"
     LGSP_DOCUMENT = "lgsp-document"
     EMC = "emc"
+    WEBHOOK = "webhook"
+    OPENCPS_PUBLISH = "opencps-publish"
+    IGATE_DOSSIER = "igate-dossier"
 
 
 class PullStyle(StrEnum):
@@ -233,13 +236,16 @@ class Message(StrEnum):
 class InDoubt(StrEnum):
     """What to do when nobody knows whether a message was applied.
 
-    ``ask``: look it up at the target before anything else; ``resend``: the operation is idempotent, send it again;
-    ``give_up``: a second copy would do harm and the target cannot be asked: leave it to reconciliation and a person.
+    ``ask``: look it up at the target before anything else; ``resend``: the operation is idempotent, send it again.
+    Where the target can neither be asked nor recognizes a repetition, one of two things is promised: ``give_up`` (at
+    most once): never send it again, count it as given up; ``risk_double`` (at least once): send it again, and count
+    it as perhaps doubled.
     """
 
     ASK = "ask"
     RESEND = "resend"
     GIVE_UP = "give_up"
+    RISK_DOUBLE = "risk_double"
 
 
 class Operation(Part):

@@ -12,6 +12,7 @@ What a connection may hold besides host, port, login and password, in its extra:
 ``client_key``   path of its key, when it is not in the same file
 ``proxy``        URL of the proxy to go through; proxy variables of the environment are ignored
 ``path``         a folder, for systems that drop files; with it a connection may do without a host
+``keys``         whom we let in, for those who ask us; with it a connection may do without a host
 ===============  =========================================================================================
 
 Other keys belong to the protocol (``client_id``, ``client_secret``, ``site_id`` …) and are documented there.
@@ -194,7 +195,7 @@ def _settings(
     extra: Mapping[str, Any],
 ) -> ConnectionSettings:
     variable = _variable(conn_id)
-    if not host and not extra.get("path"):
+    if not host and not extra.get("path") and not extra.get("keys"):
         raise ConnectionMissing(conn_id, "the connection names no host", f"Put the host into {variable}")
     if schema and schema not in ("http", "https"):
         raise ConnectionMissing(

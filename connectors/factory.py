@@ -23,6 +23,9 @@ _TARGETS = {
     TargetProtocol.NPSP: "connectors.targets.npsp:NpspTarget",
     TargetProtocol.LGSP_DOCUMENT: "connectors.targets.lgsp_document:LgspDocumentTarget",
     TargetProtocol.EMC: "connectors.targets.emc:EmcTarget",
+    TargetProtocol.WEBHOOK: "connectors.targets.webhook:WebhookTarget",
+    TargetProtocol.OPENCPS_PUBLISH: "connectors.targets.opencps_publish:OpencpsPublishTarget",
+    TargetProtocol.IGATE_DOSSIER: "connectors.targets.igate_dossier:IgateDossierTarget",
 }
 
 

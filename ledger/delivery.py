@@ -82,6 +82,33 @@ def mark_sending(engine: Engine, target: str, *, owner: UUID, lease_s: float, ro
         return {row[0] for row in cursor.execute(delivery_sql.MARK_SENDING, parameters)}
 
 
+def send_doubts_again(engine: Engine, target: str, rows: Sequence[Claimed]) -> int:
+    """Write down that what is in doubt in ``rows`` is about to be sent again, to a target that cannot tell.
+
+    Each message may be there once more than it should; each doubt counts once. Returns how many were written down:
+    those still ours, and not written down before. A dossier that has changed since is told something else.
+    """
+    doubts = [
+        (
+            row.dossier_id,
+            row.token,
+            str(doubt.phase),
+            0 if doubt.phase is Phase.STEP else doubt.version,
+            doubt.step,
+            doubt.since,
+        )
+        for row in rows
+        if (doubt := row.doubt) and (doubt.phase is Phase.STEP or doubt.version == row.version)
+    ]
+    if not doubts:
+        return 0
+    names = ("ids", "tokens", "phases", "versions", "steps", "since")
+    columns = map(list, zip(*doubts, strict=True))
+    with transaction(engine) as cursor:
+        cursor.execute(delivery_sql.RECORD_SENT_AGAIN, {"target": target, **dict(zip(names, columns, strict=True))})
+        return cursor.rowcount
+
+
 def settle(
     engine: Engine, target: str, rows: Sequence[Settlement], *, patience: Patience | None = None
 ) -> SettleCounts:

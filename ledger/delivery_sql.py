@@ -157,6 +157,23 @@ MARK_SENDING = """
     WHERE delivery.target = %(target)s AND delivery.dossier_id = mine.dossier_id
     RETURNING delivery.dossier_id
 """
+# Once for each doubt, known by the moment of its sending: claimed and given back unsent, it is not counted twice.
+RECORD_SENT_AGAIN = """
+    INSERT INTO sent_again AS known (target, dossier_id, phase, version, step, state, copies, doubt_at)
+    SELECT %(target)s, doubt.dossier_id, doubt.phase, doubt.version, doubt.step, coalesce(step.state, dossier.state), 1,
+           doubt.since
+    FROM unnest(%(ids)s::bigint[], %(tokens)s::bigint[], %(phases)s::text[], %(versions)s::bigint[], %(steps)s::int[],
+                %(since)s::timestamptz[]) AS doubt (dossier_id, token, phase, version, step, since)
+    JOIN delivery ON delivery.target = %(target)s AND delivery.dossier_id = doubt.dossier_id
+        AND delivery.token = doubt.token AND delivery.state = 'leased'
+    JOIN dossier ON dossier.id = doubt.dossier_id
+    LEFT JOIN dossier_step step
+        ON doubt.phase = 'step' AND step.dossier_id = doubt.dossier_id AND step.step_no = doubt.step
+    ORDER BY doubt.dossier_id
+    ON CONFLICT (target, dossier_id, phase, version, step) DO UPDATE
+    SET copies = known.copies + 1, doubt_at = excluded.doubt_at
+    WHERE known.doubt_at <> excluded.doubt_at
+"""
 # A lease that ran out after the intent was written has left the row in doubt; who sent it may still say what came of
 # it, as long as nobody else has claimed the row (the token is the same).
 LOCK_MINE = """

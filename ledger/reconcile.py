@@ -36,6 +36,7 @@ from schemas.times import with_zone
 
 _INSTANTS = ("received_at", "due_at", "finished_at")
 _DOSSIER_KINDS = tuple(kind for kind in BreakKind if kind is not BreakKind.COUNT_MISMATCH)
+_TOTALS = ("settled", "in_flight", "doubtful", "doubled")
 _PIECE = 10_000
 
 
@@ -197,10 +198,10 @@ def due_for_lookup(engine: Engine, target: str, limit: int) -> list[str]:
 
 
 def step_totals(engine: Engine, target: str) -> dict[int, StepTotals]:
-    """How many numbered steps per national state the target must have, may have, or will never tell."""
+    """How many numbered steps per national state the target must have, may have, may have twice, or never tells."""
     with reading(engine) as connection:
-        rows = connection.execute(text(reconcile_sql.STEP_TOTALS), {"target": target}).all()
-    return {row.state: StepTotals(settled=row.settled, in_flight=row.in_flight, doubtful=row.doubtful) for row in rows}
+        rows = connection.execute(text(reconcile_sql.STEP_TOTALS), {"target": target}).mappings()
+        return {row["state"]: StepTotals(**{name: row[name] for name in _TOTALS}) for row in rows}
 
 
 def dossier_totals(engine: Engine, target: str) -> StepTotals:
@@ -255,5 +256,4 @@ def _or_as_it_is(convert: Callable[[str], str], value: str) -> str:
 
 
 def _agrees(row: CountRow) -> bool:
-    surely = row.ours.settled
-    return surely <= row.theirs <= surely + row.ours.in_flight + row.ours.doubtful
+    return row.ours.settled <= row.theirs <= row.ours.most

@@ -286,23 +286,33 @@ STEP_TOTALS = """
     SELECT step.state,
         count(*) FILTER (WHERE step.step_no <= delivery.acked_step AND doubtful.step IS NULL) AS settled,
         count(*) FILTER (WHERE step.step_no > delivery.acked_step AND delivery.state <> 'dead') AS in_flight,
-        count(*) FILTER (WHERE step.step_no <= delivery.acked_step AND doubtful.step IS NOT NULL) AS doubtful
+        count(*) FILTER (WHERE step.step_no <= delivery.acked_step AND doubtful.step IS NOT NULL) AS doubtful,
+        coalesce(sum(sent_again.copies), 0) AS doubled
     FROM delivery
     JOIN dossier_step step ON step.dossier_id = delivery.dossier_id AND step.step_no IS NOT NULL
     LEFT JOIN (
         SELECT DISTINCT dossier_id, step FROM doubtful_send
         WHERE target = :target AND phase = 'step' AND resolution IS NULL
     ) doubtful ON doubtful.dossier_id = step.dossier_id AND doubtful.step = step.step_no
+    LEFT JOIN sent_again
+        ON sent_again.target = :target AND sent_again.phase = 'step'
+        AND sent_again.dossier_id = step.dossier_id AND sent_again.step = step.step_no
     WHERE delivery.target = :target
     GROUP BY step.state
     ORDER BY step.state
 """
-# A dossier is surely known to a target that got more of its steps than are in doubt.
+# A dossier is surely known to a target that got more of its steps than are in doubt. One whose first step was in doubt,
+# was sent again and then refused may be known.
 DOSSIER_TOTALS = """
     SELECT
         count(*) FILTER (WHERE delivery.acked_step > coalesce(doubtful.steps, 0)) AS settled,
         count(*) FILTER (WHERE delivery.acked_step = 0 AND wanted_step > 0 AND delivery.state <> 'dead') AS in_flight,
-        count(*) FILTER (WHERE delivery.acked_step BETWEEN 1 AND coalesce(doubtful.steps, 0)) AS doubtful
+        count(*) FILTER (WHERE delivery.acked_step BETWEEN 1 AND coalesce(doubtful.steps, 0)
+            OR (delivery.acked_step = 0 AND delivery.state = 'dead' AND EXISTS (
+                SELECT FROM sent_again
+                WHERE sent_again.target = :target AND sent_again.phase = 'step'
+                  AND sent_again.dossier_id = delivery.dossier_id
+            ))) AS doubtful
     FROM delivery
     LEFT JOIN (
         SELECT dossier_id, count(DISTINCT step) AS steps FROM doubtful_send

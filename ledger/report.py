@@ -97,6 +97,7 @@ class TargetRow:
     oldest_due_at: datetime | None
     last_sent_at: datetime | None
     doubtful_sends: int
+    perhaps_doubled: int
     open_breaks: int
     last_reconciliation: ReconcileRunRow | None
 

@@ -33,6 +33,8 @@ TARGETS = """
         counted.oldest_due_at, counted.last_sent_at,
         (SELECT count(*) FROM doubtful_send
          WHERE doubtful_send.target = target_feed.target AND resolution IS NULL) AS doubtful_sends,
+        (SELECT coalesce(sum(copies), 0) FROM sent_again
+         WHERE sent_again.target = target_feed.target) AS perhaps_doubled,
         (SELECT count(*) FROM break_
          WHERE break_.target = target_feed.target AND break_.status <> 'closed') AS open_breaks
     FROM target_feed

@@ -456,6 +456,22 @@ target_gate = Table(
     comment="Who may call a target now, for all processes: one row each, locked for a moment.",
 )
 
+sent_again = Table(
+    "sent_again",
+    metadata,
+    _text("target"),
+    Column("dossier_id", BigInteger, nullable=False),
+    _text("phase"),
+    Column("version", BigInteger, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("copies", Integer, nullable=False),
+    _time("doubt_at", optional=False),
+    PrimaryKeyConstraint("target", "dossier_id", "phase", "version", "step"),
+    comment="Messages sent again in doubt to a target that cannot tell a repetition: each may be there copies times "
+    "too often.",
+)
+
 # --- reconciling ------------------------------------------------------------------------------------------------
 
 reconcile_run = Table(
@@ -604,4 +620,16 @@ announced = Table(
     _time("tried_at", optional=False, default_now=True),
     PrimaryKeyConstraint("system", "code"),
     comment="Dossiers that a system was told about, so that it calls us when they come further.",
+)
+
+# --- those who ask where a dossier stands ---------------------------------------------------------------------------
+
+feed_calls = Table(
+    "feed_calls",
+    metadata,
+    _text("caller"),
+    _time("minute", optional=False),
+    Column("calls", BigInteger, nullable=False),
+    PrimaryKeyConstraint("caller", "minute"),
+    comment="Who asked how often where dossiers stand; minutes older than a day are dropped.",
 )

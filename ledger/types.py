@@ -282,12 +282,19 @@ class HealResult:
 class StepTotals:
     """Numbered steps in one national state: surely at the target, on their way, and given up in doubt.
 
-    Steps of a dossier whose delivery was rejected are in none of the three until it is revived.
+    Steps of a dossier whose delivery was rejected are in none of the three until it is revived. ``doubled``: how many
+    more than that may be there, because steps in doubt were sent again.
     """
 
     settled: int
     in_flight: int
     doubtful: int
+    doubled: int = 0
+
+    @property
+    def most(self) -> int:
+        """How many the target may hold; it must hold ``settled``."""
+        return self.settled + self.in_flight + self.doubtful + self.doubled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,7 @@ def _walk(record: Record, path: str) -> list[Any]:
 def _merge(result: dict[str, Any], part: dict[str, Any]) -> None:
     for name, value in part.items():
         if isinstance(value, dict) and isinstance(result.get(name), dict):
-            result[name] |= value
+            _merge(result[name], value)
         else:
             result[name] = value
 
@@ -205,10 +205,8 @@ class _Writer:
         self._store(group, leaf, f"[{self._bind('each', item)}(x) for x in v]")
 
     def _store(self, group: str, leaf: str, value: str, condition: str = "") -> None:
-        if group:
-            self.lines.append(f"{condition}out.setdefault({group!r}, {{}})[{leaf!r}] = {value}")
-        else:
-            self.lines.append(f"{condition}out[{leaf!r}] = {value}")
+        inside = "".join(f".setdefault({name!r}, {{}})" for name in group.split(".") if name)
+        self.lines.append(f"{condition}out{inside}[{leaf!r}] = {value}")
 
     def _value(self, spec: FieldSpec, indent: str) -> None:
         """Lines that leave the value in ``v``, or ``None`` there."""

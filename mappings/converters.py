@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeGuard
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -249,6 +249,8 @@ def _phone(value: object) -> str | None:
 
 # --- numbers, words, moments ----------------------------------------------------------------------------------------
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _INTEGER = re.compile(r"^[+-]?\d{1,18}$", re.ASCII)
 
 
@@ -349,6 +351,14 @@ def _wire_datetime(options: WireDatetimeOptions) -> Convert:
         return write(value)
 
     return convert
+
+
+@_plain("epoch_ms")
+def _epoch_ms(value: object) -> int:
+    """A moment as milliseconds since 1970, for a target."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ConversionError("datetime", "the value is not a moment with a zone")
+    return (value - _EPOCH) // _MILLISECOND
 
 
 @_plain("flag")

@@ -47,17 +47,25 @@ def _inbound() -> ASGIApp:
     return create_inbound_app()
 
 
+def _feed() -> ASGIApp:
+    from sync.feed_app import create_feed_app
+
+    return create_feed_app()
+
+
 class HosyncPlugin(AirflowPlugin):
     """The sync monitor: an entry in the navigation that shows ``/hosync/`` in a frame.
 
-    Beside it the endpoint for systems that call us, without Airflow's sign-in: they have secrets of their own.
+    Beside it the endpoint for systems that call us and the API for those who ask where a dossier stands, without
+    Airflow's sign-in: they have secrets of their own.
     """
 
     name = "hosync"
     # Lists that nobody changes: Airflow's base class declares them so.
-    # The longer path comes first: Airflow asks in this order whose a request is.
+    # The longer paths come first: Airflow asks in this order whose a request is.
     fastapi_apps: list[Any] = [  # noqa: RUF012
         {"app": LazyApp(_inbound), "url_prefix": f"{PREFIX}/inbound", "name": "hosync inbound"},
+        {"app": LazyApp(_feed), "url_prefix": f"{PREFIX}/feed", "name": "hosync feed"},
         {"app": LazyApp(_monitor), "url_prefix": PREFIX, "name": "hosync"},
     ]
     external_views: list[Any] = [  # noqa: RUF012

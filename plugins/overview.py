@@ -57,7 +57,10 @@ class LastComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
-    """One target. ``doubtful`` messages were given up in doubt; ``breaks`` are the open ones by kind, most first."""
+    """One target. ``doubtful`` messages were given up in doubt, ``perhaps_doubled`` ones were sent again in doubt.
+
+    ``breaks`` are the open ones by kind, most first.
+    """
 
     title: Pair
     owner: Pair
@@ -67,6 +70,7 @@ class TargetRow:
     due: int
     doubt: int
     doubtful: int
+    perhaps_doubled: int
     rejected: int
     last: LastComparison | None
     breaks: tuple[tuple[str, int], ...]

@@ -143,6 +143,7 @@ def _target(entry: TargetEntry, row: report.TargetRow | None, kinds: Counter[str
         due=row.due + row.leased + row.not_yet_expanded if row else 0,
         doubt=row.doubt if row else 0,
         doubtful=row.doubtful_sends if row else 0,
+        perhaps_doubled=row.perhaps_doubled if row else 0,
         rejected=row.dead if row else 0,
         last=_comparison(run) if run else None,
         breaks=tuple(kinds.most_common()),

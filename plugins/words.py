@@ -55,6 +55,7 @@ WORDS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "matched_buckets": ("{matched} trên {ours} nhóm khớp số lượng", "{matched} of {ours} counts agree"),
         "in_flight": ("{count} đang trên đường gửi", "{count} in flight"),
         "doubtful": ("{count} thông điệp không xác minh được", "{count} messages can't be verified"),
+        "perhaps_doubled": ("{count} thông điệp có thể bị tính hai lần", "{count} messages may count twice"),
         "succeeded_at": ("thành công lần cuối", "last succeeded"),
         "open_breaks": ("Danh sách sai lệch đang mở", "Open breaks"),
         "first_only": ("{shown} sai lệch cũ nhất trong tổng số {total}", "The oldest {shown} of {total}"),
@@ -134,6 +135,7 @@ FIELDS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "settled": ("đã xác nhận", "settled"),
         "in_flight": ("đang gửi", "in flight"),
         "doubtful": ("chưa rõ", "doubtful"),
+        "doubled": ("có thể trùng", "perhaps doubled"),
     }
 )
 

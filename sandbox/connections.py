@@ -221,11 +221,32 @@ CONNECTIONS: Mapping[str, Connection] = MappingProxyType(
                 "group_id": "35166",
             },
         ),
+        "province_opencps": Connection(
+            server="province",
+            login="opencps-mau",
+            password="mat-khau-mau-opencps",
+            extra={"group_id": "35166"},
+        ),
+        "province_igate": Connection(
+            server="province_igate",
+            login="lien-thong-mau",
+            password="mat-khau-mau-igate-tinh",
+            extra={
+                "token_path": "/auth/realms/digo/protocol/openid-connect/token",
+                "client_id": "hosync-mau",
+                "client_secret": "bi-mat-mau-igate-tinh",
+            },
+        ),
         "emc": Connection(
             server="emc",
             login="theo-doi-mau",
             password="mat-khau-mau-emc",
             extra={"site_id": 99999, "tracking_path": "/TrackingMCDT", "dashboard_path": "/dashboard"},
+        ),
+        "feed": Connection(
+            server="feed",
+            password="whsec_YmktbWF0LW1hdS1rZW5oLXRyYW5nLXRoYWk=",
+            extra={"status_path": "/status"},
         ),
     }
 )

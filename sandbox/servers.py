@@ -39,6 +39,8 @@ SERVERS: Mapping[str, str] = MappingProxyType(
         "npsp": "sandbox.targets.npsp",
         "province": "sandbox.targets.province",
         "emc": "sandbox.targets.emc",
+        "feed": "sandbox.targets.feed",
+        "province_igate": "sandbox.targets.igate",
     }
 )
 """Name to module. Each is imported by its own process only: nobody waits for a stack that it does not use."""
@@ -46,11 +48,11 @@ SERVERS: Mapping[str, str] = MappingProxyType(
 _TOGETHER = (
     ("gplx", "hotich", "lltp", "btxh", "gtvt", "tanso", "nuoc"),
     ("xaydung", "dienluc", "vbdlis", "ilis"),
-    ("giaoduc", "thuy", "congthuong"),
+    ("giaoduc", "thuy", "congthuong", "province_igate"),
     ("bhxh", "qldc", "laodong", "xroad"),
 )
 """Servers that share a process, by what they import: a process of Python costs 50 MB and half a second, whatever it
-serves. Alone are the targets, and the sources that are asked most or think longest."""
+serves. Alone are the targets that the shipped catalog names, and the sources that are asked most or think longest."""
 
 SOURCES = (
     "gplx",

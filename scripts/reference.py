@@ -4,6 +4,7 @@
 that the models do not say, so they cannot fall behind.
 """
 
+import json
 import sys
 import types
 from collections.abc import Iterator, Mapping
@@ -18,10 +19,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from connectors.catalog import OPTIONS, load_catalog
+from connectors.catalog import OPTIONS, load_catalog, load_entry
 from connectors.catalog_models import Duration, SourceEntry, TargetEntry
 from mappings.converters import REGISTRY
 from mappings.model import SourceFile, TargetFile
+from schemas.quality import RULES, Rule
+from schemas.states import State
+from sync.feed_app import create_feed_app
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 MADE = "<!-- Made by scripts/reference.py from the models: change those. -->\n\n"
@@ -29,7 +33,44 @@ MADE = "<!-- Made by scripts/reference.py from the models: change those. -->\n\n
 
 def pages() -> dict[str, str]:
     """File name to content."""
-    return {"catalog.md": _catalog(), "mapping.md": _mapping(), "systems.md": _systems()}
+    return {
+        "catalog.md": _catalog(),
+        "mapping.md": _mapping(),
+        "systems.md": _systems(),
+        "quality.md": _quality(),
+        "feed.openapi.json": _openapi(create_feed_app().openapi()),
+    }
+
+
+def _quality() -> str:
+    rows = [
+        f"| `{rule.name}` | {', '.join(rule.indicators)} | {_scope(rule)} | {rule.vi} / {rule.en} |" for rule in RULES
+    ]
+    return (
+        MADE + "# What the indicators need\n\n"
+        "`hosync quality` counts, per agency, the dossiers that lack what the indicators of decision 766/QD-TTg are "
+        "computed from; `hosync preview` shows the same of single records. They are pushed like all others: the portal "
+        "then leaves them out of an indicator, or counts them against the agency. The rules stand in "
+        "`schemas/quality.py`.\n\n"
+        "| rule | indicators | of which dossiers | what is missing |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _scope(rule: Rule) -> str:
+    states = "all states" if len(rule.states) == len(State) else f"states {', '.join(map(str, sorted(rule.states)))}"
+    filed = [f"filed {rule.channel.name.lower()}"] if rule.channel else []
+    by = [f"by a {rule.subject.name.lower()}"] if rule.subject else []
+    return ", ".join([states, *filed, *by])
+
+
+def _openapi(document: dict[str, Any]) -> str:
+    # The framework promises an answer 422 that the API never gives: what it cannot read is not there.
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(unused, None)
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _catalog() -> str:
@@ -92,7 +133,24 @@ def _systems() -> str:
         "What hosync ships with. *Template* means that no public contract exists: the entry shows the shape such a "
         "system has elsewhere, and is to be adapted to the real one.\n\n"
         "| system | title | run by | protocol | how it is read, or what it takes | schedule | contract | known from |\n"
-        "|---|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        "|---|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n" + _alternatives(catalog.folder / "alternatives")
+    )
+
+
+def _alternatives(folder: Path) -> str:
+    """Entries that can take the place of one that ships; each is checked like those."""
+    rows = []
+    for file in sorted(folder.glob("*.yaml")):
+        entry = load_entry(file, alternative=True)
+        known = "template" if entry.template else "public sources"
+        rows.append(f"| `{file.stem}` | `{entry.system}` | `{entry.protocol}` | `{entry.mapping}` | {known} |")
+    return (
+        "\n# Alternatives\n\n"
+        "The same system behind another door, in `connectors/catalog/alternatives/`. They are not loaded; copy one "
+        "over the entry whose place it takes ([why](../decisions/0020-other-provincial-systems.md)).\n\n"
+        "| file | takes the place of | protocol | mapping | known from |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
     )
 
 

@@ -55,7 +55,8 @@ def replay(context: Context, target: str, *, start: datetime, end: datetime, for
 
 def _may_repeat(entry: TargetEntry) -> bool:
     operations = (entry.operations.dossier, entry.operations.step)
-    return all(each is None or each.in_doubt is not InDoubt.GIVE_UP for each in operations)
+    once = (InDoubt.GIVE_UP, InDoubt.RISK_DOUBLE)
+    return all(each is None or each.in_doubt not in once for each in operations)
 
 
 def _short(code: str) -> str:

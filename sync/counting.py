@@ -24,5 +24,6 @@ def count_rows(
             settled=before.settled + totals.settled,
             in_flight=before.in_flight + totals.in_flight,
             doubtful=before.doubtful + totals.doubtful,
+            doubled=before.doubled + totals.doubled,
         )
     return [CountRow(bucket=bucket, ours=sums[bucket], theirs=theirs.get(bucket, 0)) for bucket in sorted(sums)]

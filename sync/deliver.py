@@ -104,7 +104,7 @@ def deliver(
 def _lanes(entry: TargetEntry) -> int:
     """Where doubt is for ever, no more may be written down as sent than one lane's calls carry."""
     operations = (entry.operations.dossier, entry.operations.step)
-    return 1 if any(each and each.in_doubt is InDoubt.GIVE_UP for each in operations) else _LANES
+    return 1 if any(each and each.in_doubt in (InDoubt.GIVE_UP, InDoubt.RISK_DOUBLE) for each in operations) else _LANES
 
 
 class _Clock:

@@ -21,6 +21,7 @@ from connectors.catalog_models import PullStyle
 from ledger.standing import Standing, standings
 from mappings import coverage
 from schemas.dossier import Dossier
+from schemas.quality import flags
 from sync.ahead import at_target
 from sync.catalogues import PublishedCodes
 from sync.errors import SyncError
@@ -53,11 +54,22 @@ class TargetPreview(BaseModel):
     unpublished: tuple[str, ...] = ()
 
 
+class Flag(BaseModel):
+    """Something that the indicators need and the dossier lacks; it is pushed all the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    indicators: tuple[str, ...]
+    vi: str
+    en: str
+
+
 class RecordPreview(BaseModel):
     """One record on its way through the house.
 
-    ``standing`` is what the ledger knows of its dossier by now, if anything. ``targets`` is empty for progress: they
-    are told of a dossier as its home describes it.
+    ``flags``: what its dossier lacks for the indicators. ``standing`` is what the ledger knows of its dossier by now,
+    if anything. ``targets`` is empty for progress: they are told of a dossier as its home describes it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,6 +78,7 @@ class RecordPreview(BaseModel):
     canonical: Mapping[str, Any] | None
     problems: tuple[str, ...]
     targets: tuple[TargetPreview, ...]
+    flags: tuple[Flag, ...] = ()
     standing: Standing | None = None
 
 
@@ -107,6 +120,7 @@ def preview(
             )
             if isinstance(dossier, Dossier)
             else (),
+            flags=_flags(dossier) if isinstance(dossier, Dossier) else (),
             standing=known.get(dossier.code) if dossier else None,
         )
 
@@ -134,6 +148,10 @@ def _source(entry: SourceEntry, context: Context | None) -> Iterator[Source]:
 def _asked(entry: SourceEntry, context: Context | None, now: datetime) -> Sequence[str]:
     # A system that calls us is told of dossiers in earnest only.
     return open_codes(context, entry, now=now) if context and entry.pull.style is PullStyle.OPEN_LIST else ()
+
+
+def _flags(dossier: Dossier) -> tuple[Flag, ...]:
+    return tuple(Flag(rule=rule.name, indicators=rule.indicators, vi=rule.vi, en=rule.en) for rule in flags(dossier))
 
 
 def _for_target(

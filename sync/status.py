@@ -121,6 +121,8 @@ class TargetStatus(_Part):
     """One target. ``settled`` dossiers have everything acknowledged; ``doubtful`` messages were given up in doubt.
 
     ``late`` changes have waited longer than the catalog allows; the oldest change waits since ``oldest_waiting_at``.
+    ``perhaps_doubled``: so many messages may be there too often, having been sent again in doubt. ``is_compared``:
+    whether it can be asked what it holds at all.
     """
 
     target: str
@@ -133,6 +135,7 @@ class TargetStatus(_Part):
     in_doubt: int = 0
     rejected: int = 0
     doubtful: int = 0
+    perhaps_doubled: int = 0
     not_yet_expanded: int = 0
     late: int = 0
     oldest_waiting_at: datetime | None = None
@@ -140,6 +143,7 @@ class TargetStatus(_Part):
     last_day: tuple[Latency, ...] = ()
     gate: GateStatus = GateStatus()
     last_sent_at: datetime | None = None
+    is_compared: bool = True
     open_breaks: Mapping[str, int] = {}
     last_reconciliation: ReconcileNumbers | None = None
 
@@ -283,11 +287,16 @@ _KINDS = ("duplicate", "rejected", "missing_at_target", "unknown_to_us", "stale_
 def _target(
     entry: TargetEntry, row: report.TargetRow | None, open_breaks: Mapping[str, int], pulled: int
 ) -> TargetStatus:
-    titles = {"target": entry.system, "title_vi": entry.title.vi, "title_en": entry.title.en}
+    told = {
+        "target": entry.system,
+        "title_vi": entry.title.vi,
+        "title_en": entry.title.en,
+        "is_compared": entry.is_compared,
+    }
     if row is None:  # never fed: everything is still on its way
-        return TargetStatus(**titles, not_yet_expanded=pulled)
+        return TargetStatus.model_validate({**told, "not_yet_expanded": pulled})
     return TargetStatus(
-        **titles,
+        **told,
         dossiers=row.dossiers,
         settled=row.settled,
         due=row.due,
@@ -295,6 +304,7 @@ def _target(
         in_doubt=row.doubt,
         rejected=row.dead,
         doubtful=row.doubtful_sends,
+        perhaps_doubled=row.perhaps_doubled,
         not_yet_expanded=row.not_yet_expanded,
         last_sent_at=row.last_sent_at,
         open_breaks=open_breaks,

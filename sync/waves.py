@@ -110,12 +110,16 @@ class Waves:
             self._pass_over_dossiers(alive)
         if Message.STEP in self.entry.messages:
             self._send_steps(alive)
+        else:
+            self._pass_over_steps(alive)
 
     # -- doubts ------------------------------------------------------------------------------------------------
 
     def _clear_doubts(self, rows: Sequence[Claimed]) -> list[Claimed]:
         asked = [row for row in rows if row.doubt and self._policy(row.doubt.phase) is InDoubt.ASK]
         given_up = [row for row in rows if row.doubt and self._policy(row.doubt.phase) is InDoubt.GIVE_UP]
+        repeated = [row for row in rows if row.doubt and self._policy(row.doubt.phase) is InDoubt.RISK_DOUBLE]
+        delivery.send_doubts_again(self.context.engine, self.entry.system, repeated)
         answers = dict(self.senders.ask([row.code for row in asked], self._codes.to_ask(asked)))
         self._codes.found(asked, answers)
         settlements = [self._doubt_settled(row, Settled.GIVEN_UP, "the target can't be asked") for row in given_up]
@@ -196,6 +200,25 @@ class Waves:
             ],
         )
 
+    def _pass_over_steps(self, rows: Sequence[Claimed]) -> None:
+        # Likewise: a target that takes no steps owes us no acknowledgement of one.
+        delivery.settle(
+            self.context.engine,
+            self.entry.system,
+            [
+                Settlement(
+                    dossier_id=row.dossier_id,
+                    token=row.token,
+                    phase=Phase.STEP,
+                    outcome=Settled.UNCHANGED,
+                    version=row.version,
+                    step=row.last_step,
+                )
+                for row in rows
+                if row.steps
+            ],
+        )
+
     def _send_steps(self, rows: Sequence[Claimed]) -> None:
         position = 0
         alive = [row for row in rows if row.steps]
@@ -243,7 +266,6 @@ class Waves:
     ) -> _Outgoing:
         step = int(source.get("step_no", 0))
         is_dossier = phase is Phase.DOSSIER
-        steps_follow = Message.STEP in self.entry.messages and bool(row.steps)
         return _Outgoing(
             row=row,
             item=Item(
@@ -258,7 +280,7 @@ class Waves:
             version=row.version,
             step=step,
             fingerprint=_fingerprint(payload) if is_dossier else None,
-            last=not steps_follow if is_dossier else step == row.steps[-1]["step_no"],
+            last=not row.steps if is_dossier else step == row.steps[-1]["step_no"],
         )
 
     def _send_wave(self, wave: Sequence[_Outgoing], batch: int) -> set[int]:
@@ -310,7 +332,7 @@ class Waves:
 
     def _intent_size(self, messages: Sequence[_Outgoing], batch: int) -> int:
         # Where an unknown outcome can't be resolved, only what is really on the wire may fall into doubt.
-        if messages and self._policy(messages[0].phase) is InDoubt.GIVE_UP:
+        if messages and self._policy(messages[0].phase) in (InDoubt.GIVE_UP, InDoubt.RISK_DOUBLE):
             return batch * self.entry.concurrency
         return max(64, batch * self.entry.concurrency)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import socket
 
 from cli.errors import ExitCode, UserError
 from cli.output import Output
+from cli.serving import listening
 from connectors.catalog import load_catalog
 from connectors.catalog_models import SourceProtocol
 from sync.inbound_app import PREFIX, create_server_app
@@ -27,7 +27,7 @@ def run(output: Output, *, host: str, port: int) -> ExitCode:
             code=ExitCode.USAGE,
         )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         address = f"http://{host if ':' not in host else f'[{host}]'}:{listener.getsockname()[1]}{PREFIX}"
         output.out.print(
             output.texts("Taking calls of {systems} at {address}", systems=", ".join(systems), address=address),
@@ -44,16 +44,3 @@ def run(output: Output, *, host: str, port: int) -> ExitCode:
         )
         uvicorn.Server(config).run(sockets=[listener])
     return ExitCode.OK
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=socket.AddressFamily(family), backlog=1024)
-    except OSError as error:
-        raise UserError(
-            f"Nobody can listen at {host}, port {port}: {error.strerror or error}.",
-            where="--host, --port",
-            next_step="Choose another port, or an address of this machine.",
-            code=ExitCode.USAGE,
-        ) from None

@@ -20,7 +20,7 @@ from ledger.standing import Standing, Why
 from schemas.states import State
 from schemas.times import VN
 from sync.context import Context, now
-from sync.preview import RecordPreview, preview
+from sync.preview import Flag, RecordPreview, preview
 
 _SIDE_BY_SIDE_FROM = 120  # columns of the terminal
 _WHY = {
@@ -58,7 +58,8 @@ def _print(output: Output, system: str, number: int, record: RecordPreview) -> N
     output.out.rule(f"{system} {number}", align="left")
     panels = [_panel(texts("As it comes"), record.native, record.problems)]
     if record.canonical is not None:
-        panels.append(_panel(texts("As we understand it"), record.canonical, ()))
+        flagged = [_flag(texts, rule) for rule in record.flags]
+        panels.append(_panel(texts("As we understand it"), record.canonical, (), flagged))
     if record.standing is not None:
         panels.append(_known(texts, record.standing))
     for target in record.targets:
@@ -98,6 +99,12 @@ def _known(texts: Texts, known: Standing) -> Panel:
 
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(VN):%d/%m/%Y %H:%M:%S}"
+
+
+def _flag(texts: Texts, flag: Flag) -> str:
+    """What the dossier lacks for the indicators; it is pushed all the same."""
+    why = texts.pick(vi=flag.vi, en=flag.en)
+    return texts("indicator {numbers}: {why}", numbers=", ".join(flag.indicators), why=why)
 
 
 def _panel(title: str, document: Any, problems: tuple[str, ...], warnings: Sequence[str] = ()) -> Panel:

@@ -75,7 +75,17 @@ def _print(output: Output, found: Status) -> None:
     output.out.print(
         output.table(
             "Deliveries",
-            ("Target", "Dossiers", "Delivered", "Due", "Being sent", "In doubt", "Refused", "Given up"),
+            (
+                "Target",
+                "Dossiers",
+                "Delivered",
+                "Due",
+                "Being sent",
+                "In doubt",
+                "Refused",
+                "Given up",
+                "Perhaps doubled",
+            ),
             [
                 (
                     t.target,
@@ -86,6 +96,7 @@ def _print(output: Output, found: Status) -> None:
                     t.in_doubt,
                     t.rejected,
                     t.doubtful,
+                    t.perhaps_doubled,
                 )
                 for t in found.targets
             ],
@@ -171,7 +182,8 @@ def _target(texts: Texts, target: TargetStatus) -> tuple[object, ...]:
     still_open = breaks_in_words(texts, target.open_breaks)
     last = target.last_reconciliation
     if last is None:
-        return (target.target, texts("never"), 0, 0, 0, 0, "", still_open, "")
+        word = "never" if target.is_compared else "cannot be asked"
+        return (target.target, texts(word), 0, 0, 0, 0, "", still_open, "")
     return (
         target.target,
         last.method,

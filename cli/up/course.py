@@ -59,6 +59,7 @@ class Delivered:
     refused: int
     given_up: int  # messages whose outcome nobody will ever know
     last_delivery_at: datetime | None
+    can_be_asked: bool  # what it holds; where not, nothing is ever compared
     compared: Compared | None
     open_breaks: int
     push: DagRun | None  # the newest run of its push, and of its comparison
@@ -70,7 +71,12 @@ class Delivered:
         return self.due + self.sending + self.in_doubt
 
     def is_compared(self, since: datetime) -> bool:
-        """Whether a complete comparison of everything began after that moment and after the last delivery."""
+        """Whether a complete comparison of everything began after that moment and after the last delivery.
+
+        Nothing is waited for where a target cannot be asked.
+        """
+        if not self.can_be_asked:
+            return True
         latest = max(since, self.last_delivery_at or since)
         seen = self.compared
         return seen is not None and seen.is_complete and seen.began_at >= latest and not seen.unproven

@@ -111,6 +111,7 @@ def _delivered(seen: TargetStatus, runs: Sequence[DagRun], known: int) -> Delive
         refused=seen.rejected,
         given_up=seen.doubtful,
         last_delivery_at=seen.last_sent_at,
+        can_be_asked=seen.is_compared,
         compared=_compared(seen.last_reconciliation) if seen.last_reconciliation else None,
         open_breaks=sum(seen.open_breaks.values()),
         push=_newest(runs, f"push_{seen.target}"),

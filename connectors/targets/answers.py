@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 from connectors.api import Item, Outcome, Verdict
 from connectors.errors import ConnectorError, Intent, NotSignedIn, OutcomeUnknown, Refused, Throttled
+from connectors.http import Answer
+from connectors.outcomes import of_status
 from connectors.targets.words import quoted
 
 
@@ -39,6 +41,7 @@ OUTCOMES: Mapping[Kind, Outcome] = MappingProxyType(
     }
 )
 
+_MARKUP = ("text/html", "application/xhtml+xml")
 _DATA_AT_FAULT = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -91,6 +94,17 @@ def of_error(error: ConnectorError) -> Reply:
     if error.intent is Intent.ASK:
         return Reply(kind=Kind.UNCLEAR, reason=str(error))
     return Reply(kind=Kind.NOT_NOW, reason=str(error))
+
+
+def of_bare_status(answer: Answer) -> Reply:
+    """The meaning of an answer where a 2xx is all that a target ever says, and its body means nothing."""
+    error = of_status(answer.system, answer.where, answer.status, answer.headers, answer.body)
+    if error is not None:
+        return of_error(error)
+    if answer.body and (answer.media_type in _MARKUP or answer.body[:64].lstrip().startswith(b"<")):
+        # A page is somebody else speaking: a firewall, a sign-in page.
+        return Reply(kind=Kind.UNCLEAR, reason=f"{answer.where}: HTTP {answer.status} with a page of markup")
+    return Reply(kind=Kind.DONE)
 
 
 def held_back(reply: Reply) -> Reply:

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import orjson
 
 from connectors.api import CheckResult, Held, Item, Verdict
-from connectors.catalog_models import Message, TargetEntry
+from connectors.catalog_models import TargetEntry
 from connectors.connections import ConnectionSettings
-from connectors.errors import CatalogError, CatalogProblem, ConnectionMissing, ConnectorError, Refused
+from connectors.errors import ConnectionMissing, ConnectorError, Refused
 from connectors.http import HttpClient
 from connectors.retry import repeat
-from connectors.targets.answers import Reply, of_error
+from connectors.targets.answers import Reply, of_bare_status, of_error
 from connectors.targets.batches import Sequences
 from connectors.targets.checks import checked
-from connectors.targets.emc_answers import classify_answer, parse_export
+from connectors.targets.emc_answers import parse_export
 from connectors.targets.options import EmcOptions
 
 _NO_READ_BACK = "EMC holds no dossiers that could be asked for"
@@ -29,9 +29,6 @@ class EmcTarget:
     def __init__(self, entry: TargetEntry, settings: ConnectionSettings) -> None:
         """``entry`` with ``EmcOptions``; connection extra ``site_id`` is our number and only credential."""
         options: EmcOptions = entry.options
-        if tuple(entry.messages) != (Message.STEP,):
-            raise _takes_steps_only(entry)
-        self._entry = entry
         self._system = entry.system
         self._options = options
         self._http = HttpClient(entry.system, settings, timeouts=entry.timeouts, limits=entry.limits)
@@ -43,9 +40,9 @@ class EmcTarget:
         self._site = int(site)
 
     def send_dossiers(self, items: Sequence[Item]) -> list[Verdict]:
-        """EMC takes events only: raises ``CatalogError``, whatever the items are."""
+        """EMC takes events only: raises ``Refused``, whatever the items are."""
         del items
-        raise _takes_steps_only(self._entry)
+        raise Refused(self._system, "EMC takes steps (events), not dossiers", "Set messages to [step]")
 
     def send_steps(self, items: Sequence[Item]) -> list[Verdict]:
         """One event per item, each dossier's in order."""
@@ -77,8 +74,8 @@ class EmcTarget:
         path = self._options.tracking_path
         try:
             if self._options.encoding == "form":
-                return classify_answer(self._http.request("POST", path, form=_form(event)))
-            return classify_answer(self._http.request("POST", path, json=event))
+                return of_bare_status(self._http.request("POST", path, form=_form(event)))
+            return of_bare_status(self._http.request("POST", path, json=event))
         except ConnectorError as error:
             return of_error(error)
 
@@ -93,11 +90,6 @@ class EmcTarget:
 
     def _dashboard(self) -> str:
         return f"the dashboard counts {self._read_counts()['dossiers']} dossiers"
-
-
-def _takes_steps_only(entry: TargetEntry) -> CatalogError:
-    problem = "EMC takes steps (events), not dossiers"
-    return CatalogError((CatalogProblem(entry.file, 0, "messages", problem, "Write messages: [step]"),))
 
 
 def _form(event: Mapping[str, object]) -> dict[str, str]:

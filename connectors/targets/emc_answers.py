@@ -1,6 +1,6 @@
-"""What EMC answers: to an event nothing, and on its dashboard the counts. Pure.
+"""What EMC shows on its dashboard: counts. Pure.
 
-An event is taken when the status is 2xx; there is no body to read. The dashboard's CSV export has a line per procedure
+The dashboard's CSV export has a line per procedure
 and status (``codeTTHC,status,events``) and ends with a line of the total of distinct dossiers, which has no status.
 """
 
@@ -10,22 +10,8 @@ from collections.abc import Mapping
 
 from connectors.errors import BrokenAnswer
 from connectors.http import Answer
-from connectors.outcomes import of_status
-from connectors.targets.answers import Kind, Reply, of_error
 
-_MARKUP = ("text/html", "application/xhtml+xml")
 _COLUMNS = ("codeTTHC", "status", "events")
-
-
-def classify_answer(answer: Answer) -> Reply:
-    """The meaning of the answer to one event."""
-    error = of_status(answer.system, answer.where, answer.status, answer.headers, answer.body)
-    if error is not None:
-        return of_error(error)
-    if answer.body and (answer.media_type in _MARKUP or answer.body[:64].lstrip().startswith(b"<")):
-        # Success is all EMC ever says; a page is somebody else speaking: a firewall, a sign-in page.
-        return Reply(kind=Kind.UNCLEAR, reason=f"{answer.where}: HTTP {answer.status} with a page of markup")
-    return Reply(kind=Kind.DONE)
 
 
 def parse_export(answer: Answer) -> Mapping[str, int]:

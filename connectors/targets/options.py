@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from connectors.catalog_models import InDoubt, Message, Operation, Part, TargetEntry
+from connectors.catalog_models import InDoubt, Message, Operation, Part, ReconcileMethod, TargetEntry
 from connectors.options.paths import UrlPath
 
 CodeForm = Literal["long", "short"]
@@ -172,3 +172,17 @@ class EmcOptions(Part):
     export_path: UrlPath = "/dashboard"
     export_query: Mapping[str, str] = Field(default_factory=lambda: {"format": "csv"})
     """With the path: the CSV export of the dashboard, the only thing that can be read back."""
+
+    def misfits(self, entry: TargetEntry) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """What of ``entry`` EMC cannot do: the key to blame, what is wrong, what to write."""
+        if entry.messages != (Message.STEP,):
+            yield ("messages",), "EMC takes steps (events), not dossiers", "write messages: [step]"
+        step = entry.operations.step
+        if step and step.in_doubt not in (InDoubt.GIVE_UP, InDoubt.RISK_DOUBLE):
+            yield (
+                ("operations", "step", "in_doubt"),
+                "EMC can neither be asked nor recognizes an event that comes twice",
+                "write give_up (at most once) or risk_double (at least once)",
+            )
+        if entry.is_compared and entry.reconcile.method is not ReconcileMethod.COUNTS:
+            yield ("reconcile", "method"), "only EMC's counts can be read back", "write counts"

@@ -1,8 +1,10 @@
-"""The three systems hosync pushes to, as real servers that store what they are told.
+"""The systems hosync pushes to, as real servers that store what they are told.
 
 - ``npsp``: the National Public Service Portal behind its adapter (one endpoint, sessions in the body);
-- ``province``: the provincial processing system (LGSP Document API to write, OpenCPS search to read);
-- ``emc``: the ministry's event counter (no key, no read-back, a dashboard with counts).
+- ``province``: the provincial processing system (LGSP Document API or OpenCPS publication to write, search to read);
+- ``igate``: the same where it is an iGate 2;
+- ``emc``: the ministry's event counter (no key, no read-back, a dashboard with counts);
+- ``feed``: a receiver of the status feed (signed calls, a listing).
 
 Each is a package of the same shape: pure rules first (what a message must look like, what it means), then the store
 (one SQLite file under the server's home), then ``server.py`` with ``build(home, options)``. Shared by all:

@@ -21,7 +21,7 @@ from schemas.states import State
 ROOT = Path(__file__).resolve().parents[2]
 HOSYNC = Path(sys.executable).with_name("hosync")
 SIZE = 250
-TARGETS = ("npsp", "province", "emc")
+TARGETS = ("npsp", "province", "emc", "feed")
 
 
 @dataclass(frozen=True)

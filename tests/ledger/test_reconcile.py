@@ -469,7 +469,7 @@ def test_counts_agree_within_what_may_be_there_and_are_breaks_outside(settled: W
     def count(theirs: dict[str, int]) -> CountComparison:
         ours = {
             "2": StepTotals(settled=5, in_flight=0, doubtful=0),
-            "4": StepTotals(settled=5, in_flight=2, doubtful=1),
+            "4": StepTotals(settled=5, in_flight=1, doubtful=1, doubled=1),
         }
         with open_reconcile(settled.engine, "npsp", method="counts", as_of=datetime.now(UTC), grace_s=0) as run:
             rows = [CountRow(bucket=bucket, ours=ours[bucket], theirs=number) for bucket, number in theirs.items()]
@@ -483,7 +483,7 @@ def test_counts_agree_within_what_may_be_there_and_are_breaks_outside(settled: W
     assert (two.kind, two.key, two.ours, two.theirs) == (
         BreakKind.COUNT_MISMATCH,
         "2",
-        {"settled": 5, "in_flight": 0, "doubtful": 0},
+        {"settled": 5, "in_flight": 0, "doubtful": 0, "doubled": 0},
         {"count": 4},
     )
     assert four.key == "4"

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 import mappings
 from mappings import examples
 from mappings.compiler import compile_fields
-from mappings.mapping import Mapping
+from mappings.mapping import Mapping, all_fields
 from mappings.model import Direction, FieldSpec, ListSpec
 from schemas import export
 
@@ -32,7 +32,12 @@ CONTRACT_PARTS = {
     ("npsp", "notice"): ("npsp/mapi", "notice"),
     ("province", "dossier"): ("province/document", "document"),
     ("province", "step"): ("province/document", "trace"),
+    ("province_opencps", "dossier"): ("province/publish", ""),
+    ("province_igate", "dossier"): ("province/igate", ""),
     ("emc", "step"): ("emc/tracking", ""),
+    ("feed", "dossier"): ("feed/status", "dossier"),
+    ("feed", "step"): ("feed/status", "step"),
+    ("emc_opencps", "step"): ("emc/tracking", ""),
 }
 every_mapping = pytest.mark.parametrize(("direction", "name"), ALL, ids=[f"{kind}-{name}" for kind, name in ALL])
 
@@ -76,7 +81,7 @@ def test_what_a_target_gets_follows_its_contract(name: str) -> None:
         if outcome.result is not None:
             section = outcome.label.split()[0]
             # The connector adds the site's number to an event.
-            message = {**outcome.result, "siteId": 1} if name == "emc" else outcome.result
+            message = {**outcome.result, "siteId": 1} if name.startswith("emc") else outcome.result
             assert _faults(name, section, message) == [], outcome.label
 
 
@@ -88,11 +93,21 @@ def test_the_records_in_source_examples_follow_the_contract(name: str) -> None:
             assert _faults(name, "dossier", record) == [], outcome.label
 
 
-def test_no_personal_identifier_goes_to_emc() -> None:
-    mapping = mappings.load("emc", Direction.TARGET)
+@pytest.mark.parametrize("name", ["emc", "emc_opencps"])
+def test_no_personal_identifier_goes_to_emc(name: str) -> None:
+    mapping = mappings.load(name, Direction.TARGET)
     for outcome in examples.run(mapping):
         assert "user" not in (outcome.result or {})
         assert outcome.record.get("officer", "?") not in json.dumps(outcome.result, ensure_ascii=False)
+
+
+def test_the_status_feed_holds_no_personal_data_and_reads_none() -> None:
+    mapping = mappings.load("feed", Direction.TARGET)
+    personal = {"applicant", "summary", "note", "officer", "content", "unit"}
+    read = {path.split(".")[0] for spec in all_fields(mapping.sections) for path in spec.source}
+    assert not read & personal
+    for outcome in examples.run(mapping):
+        assert "Văn" not in json.dumps(outcome.result, ensure_ascii=False)
 
 
 def _faults(name: str, section: str, message: Any) -> list[str]:

@@ -1,4 +1,7 @@
-"""The endpoint for systems that call us, in a real Airflow API server: no Airflow sign-in, over a real ledger."""
+"""The endpoints for systems that call us and for those who ask us, in a real Airflow API server over a real ledger.
+
+Neither needs Airflow's sign-in.
+"""
 
 import base64
 import json
@@ -12,11 +15,13 @@ from sqlalchemy import Engine
 
 from ledger.inbox import Inbox, Received
 from ledger.sealing import Sealer
+from sync.feed import digest
 
 pytestmark = pytest.mark.timeout(400)
 
 SECRET = "bi-mat-mau-0123456789"
 CODE_GET = "ma-goi-vao-mau-98765"
+KEY = "hosync_khoa-mau-cua-kiosk"
 BODY = {"SoBienNhan": "000.00.11.H12-250812-0001", "MaTrangThai": "4", "NgayChuyen": "2025-08-12T02:00:00Z"}
 
 
@@ -28,6 +33,7 @@ def endpoint(airflow_home: Path, database_url: str, data_key: bytes) -> Iterator
         "AIRFLOW_CONN_ILIS": {
             "conn_type": "http", "host": "ilis.invalid", "password": "khac", "extra": {"inbound_secret": CODE_GET},
         },
+        "AIRFLOW_CONN_HOSYNC_FEED": {"conn_type": "generic", "extra": {"keys": {"kiosk": digest(KEY)}}},
     }  # fmt: skip
     product = {
         "HOSYNC_DATABASE_URL": database_url,
@@ -57,6 +63,13 @@ def test_a_wrong_secret_gets_nothing_and_is_counted(endpoint: Served, engine: En
     answer = _call(endpoint, "vbdlis/ChuyenHoSo/doan-mo-0123456789")
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
     assert Inbox(engine, sealer, "vbdlis").tally()[Received.NO_SECRET] == 1
+
+
+def test_whoever_asks_where_a_dossier_stands_shows_a_key_and_needs_no_sign_in(endpoint: Served) -> None:
+    url = f"{endpoint.url}/hosync/feed/dossiers/H12.12-250812-0001"
+    assert requests.get(url, timeout=60).status_code == 401
+    answer = requests.get(url, headers={"X-Api-Key": KEY}, timeout=60)
+    assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
 
 
 def test_the_monitor_beside_it_still_asks_for_sign_in(endpoint: Served) -> None:

@@ -96,6 +96,7 @@ TARGET = TargetRow(
     oldest_due_at=None,
     last_sent_at=NOW,
     doubtful_sends=0,
+    perhaps_doubled=0,
     open_breaks=0,
     last_reconciliation=COMPARED,
 )

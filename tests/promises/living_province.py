@@ -20,7 +20,7 @@ from schemas.states import State
 from schemas.times import VN
 
 CALLERS = ("vbdlis", "ilis")  # they are not asked, they call
-TARGETS = ("npsp", "province", "emc")
+TARGETS = ("npsp", "province", "emc", "feed")
 SOME_SOURCES = ("gplx", "dkkd", "btxh", "gtvt", "xaydung")  # their dossiers do not travel
 SOME_SIZE = 450  # these have about a hundred of them
 ROOT = Path(__file__).resolve().parents[2]

@@ -43,13 +43,13 @@ def survived(province: Province) -> Province:
     return province
 
 
-@pytest.mark.parametrize("target", ["npsp", "province"])
+@pytest.mark.parametrize("target", ["npsp", "province", "feed"])
 def test_p3_no_dossier_is_missing_after_workers_were_killed(survived: Province, target: str) -> None:
     held = {each["code"]: each["state"] for each in survived.holdings(target, "dossiers")}
     assert held == {code: each["state"] for code, each in survived.truth().items()}
 
 
-@pytest.mark.parametrize("target", ["npsp", "province"])
+@pytest.mark.parametrize("target", ["npsp", "province", "feed"])
 def test_p3_nothing_is_applied_twice_although_workers_were_killed(survived: Province, target: str) -> None:
     applied = Counter(
         (write["operation"], write["code"], write["key"], write["body_hash"]) for write in survived.writes(target)

@@ -47,7 +47,7 @@ def test_p5_a_second_pull_and_push_of_the_same_changes_nothing_at_the_targets(
     province: Province, endpoint: str
 ) -> None:
     def write_counts() -> list[int]:
-        return [len(province.lines(target, "writes")) for target in ("npsp", "province", "emc")]
+        return [len(province.lines(target, "writes")) for target in ("npsp", "province", "emc", "feed")]
 
     assert endpoint
     province.bring_in()

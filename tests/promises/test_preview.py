@@ -22,12 +22,12 @@ def test_preview_shows_what_each_target_would_get_and_hides_who_it_is_about(prov
         if field in person:
             assert person[field] in json.dumps(revealed, ensure_ascii=False)
             assert person[field].casefold() not in hidden.casefold(), f"{field} is shown"
-    assert [each["target"] for each in open_record["targets"]] == ["emc", "npsp", "province"]
+    assert [each["target"] for each in open_record["targets"]] == ["emc", "feed", "npsp", "province"]
     for each in open_record["targets"]:
         assert each["problems"] == []
-        assert each["steps"]
+        assert bool(each["steps"]) == (each["target"] != "feed")
         assert (each["dossier"] is None) == (each["target"] == "emc")
-    assert all(province.lines(target, "writes") == [] for target in ("npsp", "province", "emc"))
+    assert all(province.lines(target, "writes") == [] for target in ("npsp", "province", "emc", "feed"))
 
 
 def _as_people_see_it(province: Province, *without: str) -> subprocess.CompletedProcess[str]:

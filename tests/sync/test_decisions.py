@@ -39,6 +39,7 @@ _totals = st.builds(
     settled=st.integers(min_value=0, max_value=1000),
     in_flight=st.integers(min_value=0, max_value=1000),
     doubtful=st.integers(min_value=0, max_value=1000),
+    doubled=st.integers(min_value=0, max_value=1000),
 )
 
 
@@ -52,4 +53,5 @@ def test_bucketing_loses_and_invents_no_step_and_keeps_every_bucket_of_the_targe
     rows = count_rows(ours, {state: f"status:{state % 4}" for state in range(1, 11)}, theirs)
     assert sum(row.ours.settled for row in rows) == sum(totals.settled for totals in ours.values())
     assert sum(row.ours.doubtful for row in rows) == sum(totals.doubtful for totals in ours.values())
+    assert sum(row.ours.doubled for row in rows) == sum(totals.doubled for totals in ours.values())
     assert {row.bucket: row.theirs for row in rows if row.bucket in theirs} == theirs

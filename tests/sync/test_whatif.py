@@ -177,7 +177,7 @@ def test_a_state_that_means_something_else_moves_its_dossiers_and_is_told_to_eve
     assert (state.field, state.records, len(state.examples)) == ("state", 6, 3)
     assert state.examples[0].model_dump() == {"code": code_of(0), "before": 4, "after": 5}
     assert found.new_steps == 6
-    assert resent(found) == {"emc": 6, "npsp": 6, "province": 6}
+    assert resent(found) == {"emc": 6, "feed": 6, "npsp": 6, "province": 6}
 
 
 def test_only_the_newest_record_of_a_dossier_says_what_would_be_sent(world: World) -> None:
@@ -204,7 +204,7 @@ def test_a_code_that_is_new_in_the_table_brings_dossiers_that_were_set_aside(wor
     found = world.whatif(world.candidate(STATES, f'{STATES} "77": 9,'))
     assert (found.newly_understood, found.still_set_aside, found.same) == (1, 1, 1)
     assert [(move.before, move.after) for move in found.states] == [(None, 9)]
-    assert resent(found) == {"emc": 1, "npsp": 1, "province": 1}
+    assert resent(found) == {"emc": 1, "feed": 1, "npsp": 1, "province": 1}
     assert not found.needs_a_look
 
 
@@ -215,7 +215,7 @@ def test_a_target_is_only_told_of_what_it_takes(world: World) -> None:
     assert not any(resent(only_ours).values())
     seen = world.whatif(world.candidate("due_at: {from: detail.NgayHenTra", "due_at: {from: detail.NgayNop"))
     assert [change.field for change in seen.fields] == ["due_at"]
-    assert resent(seen) == {"emc": 0, "npsp": 2, "province": 2}
+    assert resent(seen) == {"emc": 0, "feed": 2, "npsp": 2, "province": 2}
 
 
 def test_what_could_not_be_sent_any_more_is_counted(world: World) -> None:
@@ -227,7 +227,12 @@ def test_what_could_not_be_sent_any_more_is_counted(world: World) -> None:
         )
     )
     assert found.changed == 2
-    assert {target.target: target.refused for target in found.targets} == {"emc": 0, "npsp": 2, "province": 0}
+    assert {target.target: target.refused for target in found.targets} == {
+        "emc": 0,
+        "feed": 0,
+        "npsp": 2,
+        "province": 0,
+    }
 
 
 def test_persons_are_masked_unless_they_are_asked_for(world: World) -> None:
@@ -261,7 +266,7 @@ def test_without_a_candidate_an_edit_is_compared_with_what_the_ledger_holds(worl
     assert [(change.field, change.records) for change in found.fields] == [("state", 4)]
     assert found.fields[0].examples[0].model_dump() == {"code": code_of(0), "before": 4, "after": 5}
     assert [(move.before, move.after, move.dossiers) for move in found.states] == [(4, 5, 4)]
-    assert resent(found) == {"emc": 4, "npsp": 4, "province": 4}
+    assert resent(found) == {"emc": 4, "feed": 4, "npsp": 4, "province": 4}
 
 
 def test_what_it_says_is_what_happens_once_the_records_are_told_again(world: World) -> None:
@@ -404,5 +409,5 @@ def test_progress_that_leads_a_dossier_moves_its_state_at_every_target(
     found = whatif(world.context, "lltp", candidate=candidate)
     assert (found.records, found.changed) == (1, 1)
     assert [(move.before, move.after) for move in found.states] == [(5, 6)]
-    assert resent(found) == {"emc": 1, "npsp": 1, "province": 1}
+    assert resent(found) == {"emc": 1, "feed": 1, "npsp": 1, "province": 1}
     assert whatif(world.context, "lltp").same == 1

@@ -41,6 +41,7 @@ DELIVERED = Delivered(
     refused=0,
     given_up=0,
     last_delivery_at=_at(2),
+    can_be_asked=True,
     compared=_compared(),
     open_breaks=0,
     push=_run("push_npsp"),

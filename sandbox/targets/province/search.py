@@ -7,8 +7,8 @@ Assumed: a default page of 15 (that of the user interface), a comma list in ``st
 (with or without a time; a day as end includes the whole day), an exact match of ``dossierNo``, 400 for a filter that
 cannot be read. Offsets count what is there now: a dossier deleted between two pages shifts the ones behind it.
 
-Only fields that a document told or that the system makes itself are given. ``online`` is always "false": the Document
-API does not say how a dossier was filed.
+Only fields that a document told or that the system makes itself are given. ``online`` is "false" where the Document API
+told of it, which does not say how a dossier was filed.
 """
 
 import re
@@ -117,7 +117,8 @@ def render(found: Found, group_id: int) -> dict[str, Any]:
         "groupId": group_id,
         "createDate": shown(found.created),
         "modifiedDate": shown(found.changed),
-        "referenceUid": str(uuid.UUID(bytes=fingerprint(document["DocCode"].encode()), version=4)),
+        "referenceUid": document.get("ReferenceUid")
+        or str(uuid.UUID(bytes=fingerprint(document["DocCode"].encode()), version=4)),
         "counter": found.id,
         "serviceCode": document["DocTypeCode"],
         "serviceName": document["DocTypeName"],
@@ -131,7 +132,7 @@ def render(found: Found, group_id: int) -> dict[str, Any]:
         "contactTelNo": document["Phone"],
         "contactEmail": document.get("Email") or "",
         "dossierNo": document["DocCode"],
-        "submitDate": "",
+        "submitDate": shown(local_time(document.get("SubmitDate"))),
         "receiveDate": shown(local_time(document["DateReceived"])),
         "dueDate": shown(local_time(document["DateAppointed"])),
         "releaseDate": shown(local_time(released)),
@@ -145,7 +146,7 @@ def render(found: Found, group_id: int) -> dict[str, Any]:
         "dossierSubStatusText": "",
         "lockState": "PAUSE" if found.status in (Status.WAITING, Status.PAUSING) else "",
         "viaPostal": str(document["ReturnedType"]),
-        "online": "false",
+        "online": document.get("Online", "false"),
         "lastActionName": found.last_action,
         "lastActionDate": shown(found.last_action_at),
         "lastActionUser": found.last_user,

@@ -4,12 +4,14 @@
 ``POST /token``                                        bearer token for client credentials
 ``POST /consumerAdapter/Document/SyncDocument``        a dossier; inserts or replaces by DocCode
 ``POST /consumerAdapter/Document/UpdateDocumentTraces``  one processing step of a dossier
-``GET /o/rest/v2/dossiers``                            search; Basic and header ``groupId``
+``POST /o/rest/v2/dossiers/publish``                   a dossier with its status, as a form (``published.py``)
+``GET /o/rest/v2/dossiers``                            search; it and publishing by Basic and header ``groupId``
 ====================================================  =========================================================
 
 Seen in public sources: the URLs, the messages, ``{"Status": int, "Message": string}`` as answer, Basic and groupId.
 Assumed: Status 1 for success and 0 for a refusal, both with HTTP 200; that a trace of an unknown dossier is refused;
-that both APIs show one store (one provincial system behind two doors); 401 for a bad log-in of the search.
+that all APIs show one store (one provincial system behind several doors); 409 for a dossier that has another key; 401
+for a bad log-in of the search.
 ``statuses.py``, ``documents.py``, ``search.py`` and ``tokens.py`` say the same for their parts.
 
 Connection: login and password are client id and secret; extra ``group_id`` (default 35166), ``search_login`` and
@@ -30,6 +32,7 @@ from starlette.types import ASGIApp
 from sandbox.http import ServerOptions, json_response, read_json, server_home, with_controls
 from sandbox.targets.control import control_routes
 from sandbox.targets.province.documents import InvalidMessageError, parse_document, parse_trace
+from sandbox.targets.province.published import parse_published
 from sandbox.targets.province.search import parse_search, render
 from sandbox.targets.province.store import ProvinceStore
 from sandbox.targets.province.tokens import Gateway, basic, form_of, same
@@ -85,16 +88,36 @@ class Province:
 
     async def dossiers(self, request: Request) -> Response:
         """GET /o/rest/v2/dossiers."""
-        if not same(basic(request.headers.get("authorization")), self._searcher):
-            return json_response({"code": 401, "message": "Unauthorized"}, 401)
-        if request.headers.get("groupid") != str(self._group_id):
-            return json_response({"code": 403, "message": "Forbidden groupId"}, 403)
+        if stranger := self._stranger(request):
+            return stranger
         try:
             search = parse_search(request.query_params)
         except ValueError as error:
             return json_response({"code": 400, "message": str(error)}, 400)
         total, found = self._store.search(search)
         return json_response({"total": total, "data": [render(one, self._group_id) for one in found]})
+
+    async def publish(self, request: Request) -> Response:
+        """POST /o/rest/v2/dossiers/publish."""
+        if stranger := self._stranger(request):
+            return stranger
+        try:
+            published = parse_published(form_of(await request.body()))
+        except InvalidMessageError as error:
+            self._store.tally("refused:publish")
+            return json_response({"code": 400, "message": str(error)}, 400)
+        stored = self._store.publish(published, self._clock())
+        if stored is None:
+            self._store.tally("refused:publish")
+            return json_response({"code": 409, "message": "Hồ sơ đã có với referenceUid khác"}, 409)
+        return json_response({"dossierId": stored[0], "referenceUid": published.body["ReferenceUid"]})
+
+    def _stranger(self, request: Request) -> Response | None:
+        if not same(basic(request.headers.get("authorization")), self._searcher):
+            return json_response({"code": 401, "message": "Unauthorized"}, 401)
+        if request.headers.get("groupid") != str(self._group_id):
+            return json_response({"code": 403, "message": "Forbidden groupId"}, 403)
+        return None
 
     def _turned_away(self, request: Request) -> Response | None:
         refusal = self.gateway.refusal(request.headers.get("authorization"), self._clock())
@@ -125,6 +148,7 @@ def build(home: Path, options: ServerOptions, clock: Clock = lambda: datetime.no
         Route("/token", province.token, methods=["POST"]),
         Route(f"{adapter}/SyncDocument", province.sync_document, methods=["POST"]),
         Route(f"{adapter}/UpdateDocumentTraces", province.update_traces, methods=["POST"]),
+        Route("/o/rest/v2/dossiers/publish", province.publish, methods=["POST"]),
         Route("/o/rest/v2/dossiers", province.dossiers, methods=["GET"]),
     ]
     return with_controls(

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from sandbox.targets.province.documents import Document, Trace, parse_document
+from sandbox.targets.province.published import Published
 from sandbox.targets.province.search import Found, Search
 from sandbox.targets.province.statuses import BY_NATIONAL, NATIONAL, Status, after_document, after_trace
 from sandbox.targets.store import Effect, Store, Write, encode, fingerprint
@@ -101,19 +102,35 @@ class ProvinceStore(Store):
         super().__init__(path, _SCHEMA)
 
     def sync(self, document: Document, body: Mapping[str, Any], now: datetime) -> Effect:
-        """Store or replace a dossier and move its status."""
+        """Store or replace a dossier and move its status by what the document says of it."""
+        held = self._status_and_hash(document.code)
+        status = after_document(held and held[0], document.status, returned=document.returned)
+        return self._replace("SyncDocument", document, status, body, now)
+
+    def publish(self, published: Published, now: datetime) -> tuple[int, Effect] | None:
+        """Store or replace a dossier with its status; gives its number here, None when its code has another key."""
+        row = self.db.execute("SELECT body FROM dossiers WHERE code = ?", (published.document.code,)).fetchone()
+        known = orjson.loads(row[0]).get("ReferenceUid") if row else None
+        if known is not None and known != published.body["ReferenceUid"]:
+            return None
+        effect = self._replace("publish", published.document, published.status, published.body, now)
+        (number,) = self.db.execute("SELECT id FROM dossiers WHERE code = ?", (published.document.code,)).fetchone()
+        return number, effect
+
+    def _replace(
+        self, operation: str, document: Document, status: Status, body: Mapping[str, Any], now: datetime
+    ) -> Effect:
         encoded = encode(body)
         write = Write(
             at=now,
-            operation="SyncDocument",
+            operation=operation,
             code=document.code,
             key=document.code,
             effect=Effect.INSERTED,
-            state=None,
+            state=int(NATIONAL[status]),
             body_hash=fingerprint(encoded),
         )
         held = self._status_and_hash(document.code)
-        status = after_document(held and held[0], document.status, returned=document.returned)
         with self.transaction():
             if held is None:
                 self._insert(document, status, encoded, write.body_hash, now)
@@ -126,7 +143,7 @@ class ProvinceStore(Store):
                     (status.value, document.received, _wall(now), encoded, write.body_hash, document.code),
                 )
                 write = replace(write, effect=Effect.UPDATED)
-            self.record(replace(write, state=int(NATIONAL[status])))
+            self.record(write)
         return write.effect
 
     def trace(self, trace: Trace, body: Mapping[str, Any], now: datetime) -> Effect | None:

@@ -1,26 +1,20 @@
 """What the target tests share: catalog entries with short limits, invented payloads, and sandbox targets that run."""
 
-import json
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import requests
-import uvicorn
+from serving import LOGIN, PASSWORD, Served, served
 from starlette.types import ASGIApp
 
 from connectors.api import Item, Outcome, Verdict
 from connectors.catalog import FOLDER, load_entry
 from connectors.catalog_models import TargetEntry, Timeouts
 from connectors.connections import ConnectionSettings
-from sandbox.http import ServerOptions, listen
+from sandbox.http import ServerOptions
 
-LOGIN, PASSWORD = "tai-khoan-mau", "mat-khau-mau"
 QUICK = Timeouts(connect_s=2, read_s=0.5, total_s=2)
 
 
@@ -32,53 +26,20 @@ def entry(system: str, *, options: Mapping[str, Any] | None = None, **changes: A
     return found.model_copy(update={"timeouts": QUICK, "options": own, **changes})
 
 
-@dataclass
-class Running:
-    """A sandbox target: its settings for a connector, and its control endpoints."""
+class Running(Served):
+    """A sandbox target, with its settings for a connector."""
 
-    settings: ConnectionSettings
-
-    def control(self, path: str, body: Any = None) -> Any:
-        """GET, or POST with a body; JSON lines come as a list."""
-        url = f"{self.settings.base_url}/_sandbox/{path}"
-        answer = requests.get(url, timeout=10) if body is None else requests.post(url, json=body, timeout=10)
-        assert answer.ok, answer.text
-        if "ndjson" in answer.headers["content-type"]:
-            return [json.loads(line) for line in answer.text.splitlines()]
-        return answer.json()
-
-    def fault(self, mode: str, **more: Any) -> None:
-        self.control("faults", {"mode": mode, **more})
+    @property
+    def settings(self) -> ConnectionSettings:
+        found = settings("127.0.0.1", int(self.url.rpartition(":")[2]), **self.extra)
+        return replace(found, password=self.password)
 
 
 @contextmanager
 def running(build: Callable[[Path, ServerOptions], ASGIApp], home: Path, **extra: Any) -> Iterator[Running]:
     """Run a sandbox target on the loopback for the length of the block."""
-    options = ServerOptions(
-        name="target",
-        seed=1,
-        size=0,
-        as_of=datetime(2026, 7, 1, tzinfo=UTC),
-        login=LOGIN,
-        password=PASSWORD,
-        extra=extra,
-        peers={},
-    )
-    listener = listen(0)
-    server = uvicorn.Server(
-        uvicorn.Config(build(home, options), log_level="error", access_log=False, timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    port = listener.getsockname()[1]
-    while not server.started:
-        assert thread.is_alive(), "the sandbox target did not start"
-        time.sleep(0.01)
-    try:
-        yield Running(settings("127.0.0.1", port, **extra))
-    finally:
-        server.should_exit = True
-        thread.join()
+    with served(build, home, **extra) as server:
+        yield Running(server.url, server.extra, server.password)
 
 
 def settings(host: str, port: int, **extra: Any) -> ConnectionSettings:

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from connectors.errors import BrokenAnswer
 from connectors.http import Answer
-from connectors.targets.answers import Kind
-from connectors.targets.emc_answers import classify_answer, parse_export
+from connectors.targets.answers import Kind, of_bare_status
+from connectors.targets.emc_answers import parse_export
 
 EXPORT = "﻿codeTTHC,status,events\r\n1.001612,1,3\r\n1.001612,3,2\r\n2.001610,1,1\r\nTổng số hồ sơ,,4\r\n"
 
@@ -19,19 +19,19 @@ def answer(body: str | bytes, status: int = 200, media_type: str = "text/csv") -
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_any_2xx_without_a_page_is_a_success(status: int) -> None:
-    assert classify_answer(answer("", status)).kind is Kind.DONE
+    assert of_bare_status(answer("", status)).kind is Kind.DONE
 
 
 def test_a_page_of_markup_is_nobody_s_success() -> None:
-    assert classify_answer(answer("<!DOCTYPE html>", media_type="text/html")).kind is Kind.UNCLEAR
-    assert classify_answer(answer("\n <html>", media_type="")).kind is Kind.UNCLEAR
+    assert of_bare_status(answer("<!DOCTYPE html>", media_type="text/html")).kind is Kind.UNCLEAR
+    assert of_bare_status(answer("\n <html>", media_type="")).kind is Kind.UNCLEAR
 
 
 @pytest.mark.parametrize(
     ("status", "meaning"), [(400, Kind.REFUSED), (404, Kind.NOT_NOW), (429, Kind.NOT_NOW), (500, Kind.UNCLEAR)]
 )
 def test_other_statuses_speak_for_themselves(status: int, meaning: Kind) -> None:
-    assert classify_answer(answer("", status)).kind is meaning
+    assert of_bare_status(answer("", status)).kind is meaning
 
 
 def test_the_export_gives_events_by_status_and_distinct_dossiers() -> None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from loopback import Reply, Script, Server
 from pushing import Running, code, entry, event, outcomes
 
 from connectors.api import CheckStatus, Outcome
-from connectors.catalog_models import Message
+from connectors.catalog import FOLDER, load_entry
 from connectors.errors import BrokenAnswer, CatalogError, ConnectionMissing, Refused
 from connectors.targets.emc import EmcTarget
 
@@ -97,8 +100,37 @@ def test_emc_cannot_be_asked_for_a_dossier(target: EmcTarget) -> None:
         target.listing()
 
 
-def test_a_catalog_that_wants_dossiers_sent_is_wrong(counter: Running, target: EmcTarget) -> None:
-    with pytest.raises(CatalogError, match=r"messages: \[step\]"):
-        EmcTarget(entry("emc", messages=(Message.DOSSIER, Message.STEP)), counter.settings)
-    with pytest.raises(CatalogError):
+@pytest.mark.parametrize(
+    ("changes", "key", "fix"),
+    [
+        (
+            {"messages": ["dossier"], "operations": {"dossier": {"in_doubt": "give_up"}}},
+            "messages",
+            "messages: [step]",
+        ),
+        ({"operations": {"step": {"in_doubt": "resend"}}}, "operations.step.in_doubt", "at least once"),
+        ({"operations": {"step": {"in_doubt": "ask"}}}, "operations.step.in_doubt", "at most once"),
+        ({"reconcile": {"method": "listing"}}, "reconcile.method", "counts"),
+    ],
+)
+def test_a_catalog_that_wants_of_emc_what_it_cannot_do_is_wrong(
+    tmp_path: Path, changes: dict[str, Any], key: str, fix: str
+) -> None:
+    file = tmp_path / "emc.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load((FOLDER / "emc.yaml").read_text()), **changes}))
+    with pytest.raises(CatalogError) as wrong:
+        load_entry(file)
+    (problem,) = wrong.value.problems
+    assert (problem.key, fix in problem.fix) == (key, True)
+
+
+@pytest.mark.parametrize("policy", ["give_up", "risk_double"])
+def test_either_promise_may_be_chosen(tmp_path: Path, policy: str) -> None:
+    file = tmp_path / "emc.yaml"
+    file.write_text((FOLDER / "emc.yaml").read_text().replace("in_doubt: give_up", f"in_doubt: {policy}"))
+    assert load_entry(file).operations.step.in_doubt == policy
+
+
+def test_dossiers_are_refused_before_anything_is_sent(target: EmcTarget) -> None:
+    with pytest.raises(Refused, match="steps"):
         target.send_dossiers([])

@@ -64,14 +64,16 @@ Start = Callable[..., Server]
 
 
 @contextmanager
-def _running(build: Build, home: Path, name: str, extra: Mapping[str, Any]) -> Iterator[Server]:
+def _running(
+    build: Build, home: Path, name: str, extra: Mapping[str, Any], password: str = "mat-khau-mau"
+) -> Iterator[Server]:
     options = ServerOptions(
         name=name,
         seed=1,
         size=0,
         as_of=datetime(2025, 8, 12, tzinfo=UTC),
         login="tai-khoan-mau",
-        password="mat-khau-mau",
+        password=password,
         extra=extra,
         peers={},
     )
@@ -90,11 +92,11 @@ def _running(build: Build, home: Path, name: str, extra: Mapping[str, Any]) -> I
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """``start(build, name, **extra)`` runs a target until the test ends; its home is the test's directory."""
+    """``start(build, name, password=…, **extra)`` runs a target until the test ends, in the test's directory."""
     with ExitStack() as stack:
 
-        def one(build: Build, name: str, **extra: Any) -> Server:
-            return stack.enter_context(_running(build, tmp_path, name, extra))
+        def one(build: Build, name: str, *, password: str = "mat-khau-mau", **extra: Any) -> Server:
+            return stack.enter_context(_running(build, tmp_path, name, extra, password))
 
         yield one
 

@@ -1,0 +1,156 @@
+"""A ledger with some dossiers, targets of the sandbox in this process, and the use cases that join them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from serving import Served, served
+from sqlalchemy import Engine
+from starlette.types import ASGIApp
+
+from connectors.catalog import FOLDER, load_catalog
+from ledger.intake import start_pull, store_page
+from ledger.sealing import Sealer
+from ledger.types import PageIntake, PullMode
+from schemas.dossier import Dossier
+from sync.context import Context, now
+from sync.deliver import DeliverReport, deliver
+from sync.reconcile import ReconcileReport, reconcile
+from sync.status import TargetStatus, status
+
+T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
+
+
+def code(number: int) -> str:
+    """An invented dossier code."""
+    return f"H12.12-260302-{number:04d}"
+
+
+def dossier(number: int = 1, state: int = 4, hours: float = 0, **changes: Any) -> Dossier:
+    """A dossier that entered ``state`` some ``hours`` after ``T0``."""
+    at = T0 + timedelta(hours=hours)
+    record = {
+        "code": code(number),
+        "source_id": str(number),
+        "procedure_code": "1.990101",
+        "procedure_name": "Đổi giấy phép lái xe",
+        "agency_code": "H12.12",
+        "agency_name": "Sở Mẫu tỉnh Thử Nghiệm",
+        "channel": 2,
+        "subject_kind": 1,
+        "level": 4,
+        "submitted_at": T0 - timedelta(hours=1),
+        "received_at": T0,
+        "due_at": T0 + timedelta(days=7),
+        "state": state,
+        "state_at": at,
+        "changed_at": at,
+        "applicant": {"name": "Nguyễn Văn Mẫu", "identity_kind": 1, "identity_number": "000099000001"},
+    }
+    return Dossier.model_validate(record | changes)
+
+
+@dataclass
+class World:
+    """The ledger, the catalog of this test, and its targets."""
+
+    context: Context
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def tell(self, *dossiers: Dossier) -> None:
+        """Take these in, as if their system had told them just now."""
+        run = start_pull(self.context.engine, system="gplx", mode=PullMode.INCREMENTAL, window=None, started_by="test")
+        number = next(self._numbers)
+        page = PageIntake(
+            run_id=run,
+            system="gplx",
+            precedence=10,
+            number=number,
+            raw=f"page {number}".encode(),
+            media_type="application/json",
+            fetched_at=now(),
+            fetched=len(dossiers),
+            dossiers=dossiers,
+            problems=(),
+            cursor=None,
+            mapping_version="1",
+        )
+        store_page(self.context.engine, self.context.sealer, page)
+
+    def push(self, target: str) -> DeliverReport:
+        """Deliver until nothing is left; waits for what comes due again."""
+        return deliver(self.context, target, wait_s=30)
+
+    def compare(self, target: str, *, heal: bool = True) -> ReconcileReport:
+        """Reconcile as of now."""
+        return reconcile(self.context, target, as_of=now(), heal=heal)
+
+    def status(self, target: str) -> TargetStatus:
+        """What `hosync status` tells of a target."""
+        return next(each for each in status(self.context, now()).targets if each.target == target)
+
+
+@contextmanager
+def world(
+    engine: Engine,
+    sealer: Sealer,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    entries: Mapping[str, Path],
+    changes: Mapping[str, Any] | None = None,
+) -> Iterator[World]:
+    """A world whose catalog holds these files by the name of their system, with impatient limits.
+
+    ``changes`` are put over every entry, keys inside keys.
+    """
+    folder = home / "catalog"
+    folder.mkdir()
+    for system, file in entries.items():
+        entry = yaml.safe_load(file.read_text())
+        hurried: dict[str, Any] = {
+            "timeouts": {"connect_s": 2, "read_s": 0.5, "total_s": 2},
+            "lease_s": 3,
+            "reconcile": {"grace_s": 0},
+        }
+        merged = _over(_over(entry, hurried), changes or {})
+        (folder / f"{system}.yaml").write_text(yaml.safe_dump(merged, allow_unicode=True))
+    monkeypatch.setenv("HOSYNC_CATALOG", str(folder))
+    # Waiting grows with every failure; tests of what happens afterwards need not wait.
+    monkeypatch.setattr("sync.decisions._MAX_DELAY_S", 0.05)
+    yield World(Context(engine=engine, sealer=sealer, catalog=load_catalog()))
+
+
+def shipped(*systems: str) -> dict[str, Path]:
+    """The project's own catalog files."""
+    return {system: FOLDER / f"{system}.yaml" for system in systems}
+
+
+def _over(entry: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(entry)
+    for key, value in changes.items():
+        merged[key] = _over(merged.get(key, {}), value) if isinstance(value, Mapping) else value
+    return merged
+
+
+Serve = Callable[..., Served]
+
+
+@contextmanager
+def servers(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """``serve(connection, build, **extra)`` runs a target and sets the connection that leads to it."""
+    with ExitStack() as stack:
+
+        def serve(connection: str, build: Callable[..., ASGIApp], **extra: Any) -> Served:
+            server = stack.enter_context(served(build, home, name=connection, **extra))
+            monkeypatch.setenv(f"AIRFLOW_CONN_{connection.upper()}", server.connection)
+            return server
+
+        yield serve
