@@ -5,8 +5,9 @@ page in the middle. None of these may look like an end, and none may run for eve
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.errors import BrokenAnswer, Repeated
@@ -17,6 +18,15 @@ MOST_PAGES = 100_000
 
 MOST_RETURNS = 3
 """Records that change while they are read can bring the same page again; one that comes more often is a circle."""
+
+
+_STEPS = tuple(timedelta(**{unit: 1}) for unit in ("microseconds", "milliseconds", "seconds", "minutes", "days"))
+
+
+def next_moment(moment: datetime, alike: Callable[[datetime, datetime], bool]) -> datetime:
+    """The next moment that a question can ask from; ``alike``: whether two are written alike in it."""
+    later = (moment + step for step in _STEPS)
+    return next((each for each in later if not alike(each, moment)), moment + _STEPS[-1])
 
 
 class LoopGuard:

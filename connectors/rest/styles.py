@@ -14,7 +14,7 @@ from connectors import archived, windows
 from connectors.api import Page, Window
 from connectors.catalog_models import Pull
 from connectors.errors import ContractBroken
-from connectors.paging import LoopGuard
+from connectors.paging import LoopGuard, next_moment
 from connectors.passes import Newest, Pass, Reach, until_whole
 from connectors.rest.answers import Record
 from connectors.rest.asking import Details, OpenList, Refreshes, chunks
@@ -183,16 +183,25 @@ def _onward(parts: Parts, span: Window, position: "_Position", stop_at: datetime
     (listing,) = parts.listings
     guard = LoopGuard(parts.system)
     asked: datetime | None = span.start
+
+    def alike(one: datetime, other: datetime) -> bool:
+        return not listing.asks_differently(moments(Window(one, span.end)), {"since": other})
+
     while asked is not None:
         since, asked = asked, None
-        for sheet in listing.read(moments(Window(since, span.end)), parts.pull.page_size):
+        for number, sheet in enumerate(listing.read(moments(Window(since, span.end)), parts.pull.page_size)):
             guard.see(())  # the same page again is no circle here; no end at all is one
             changes = _sorted_changes(parts.system, sheet, newest_first=False)
             last = max(since, changes[-1]) if changes else since
             yield from parts.pages(sheet, position.to(changes[-1]) if changes else None)
             if stop_at is not None and last >= stop_at:
                 return
-            if not sheet.last and listing.asks_differently(moments(Window(since, span.end)), {"since": last}):
+            moved_on = not alike(since, last)
+            if number and (moved_on or sheet.last):
+                # Behind a moment of many pages: whoever left it has pulled the others up, past the last of them.
+                asked = next_moment(since, alike)
+                break
+            if moved_on and not sheet.last:
                 asked = last
                 break
 

@@ -19,7 +19,7 @@ import orjson
 
 from connectors.errors import BrokenAnswer, ContractBroken
 from connectors.options.soap import NumberedPages, SoapAnswer, SoapPaging
-from connectors.paging import LoopGuard
+from connectors.paging import LoopGuard, next_moment
 from connectors.soap.answers import Frame, Portion
 from connectors.soap.client import Call, SoapClient
 from connectors.soap.operations import Records
@@ -105,13 +105,13 @@ class Listing:
                     yield sheet
                     continue
                 total = self._total(frame)
-                guard.see(counted.identity)
+                guard.see(counted.identity if question.page else ())  # a page from another moment on is no circle
                 before = question.page * self._size
                 done = self._is_last(question.page + first, counted.number, before + counted.number, total)
-                yield Sheet(sheet.portion, done, sheet.newest)
-                if done:
+                yield Sheet(sheet.portion, done and not question.page, sheet.newest)
+                if done and not question.page:
                     return
-            question = following(question, changes, self._alike(values))
+            question = following(question, [] if done else changes, self._alike(values))
 
     def try_one(self, values: Mapping[str, Any]) -> None:
         """Ask for one record, to see whether the system answers; raises ``ConnectorError``."""
@@ -224,14 +224,17 @@ def following(
 ) -> Question:
     """What to ask after a page with these times of change (in order): on from the last one.
 
-    Where one moment fills the page, asking from that moment would give the same page again: then its next page.
+    Where one moment fills the page, asking from that moment would give the same page again: then its next page. Behind
+    such a moment it goes on from the next one: whoever left it meanwhile has pulled the others up, past the last page.
     ``alike`` says whether two moments are written alike in a question.
     """
-    if not changes or alike(changes[-1], question.since):
-        return Question(question.since, question.page + 1)
+    stays = bool(changes) and alike(changes[-1], question.since)
+    if question.page:
+        return Question(question.since, question.page + 1) if stays else Question(next_moment(question.since, alike))
+    if stays or not changes:
+        return Question(question.since, 1)
     last = changes[-1]
-    filled = alike(changes[0], last) and question.page == 0
-    return Question(last, 1 if filled else 0)
+    return Question(last, 1 if alike(changes[0], last) else 0)
 
 
 class _Counted:

@@ -86,6 +86,20 @@ def test_in_any_order_only_the_last_page_moves_the_cursor(tmp_path):
     assert newest - timedelta(seconds=30) < datetime.fromisoformat(pages[-1].cursor) <= newest
 
 
+def test_p1_who_leaves_a_moment_of_many_pages_hides_nobody_behind_it(tmp_path):
+    feed = Feed(0)
+    feed.changed |= {f"cung{number:02d}": START + timedelta(hours=1) for number in range(20)}
+    feed.changed["sau"] = START + timedelta(hours=2)
+
+    def leave(asked: Asked) -> None:
+        if asked.query["trang"] == "3":
+            feed.changed["cung00"] = START + timedelta(hours=3)
+
+    feed.meanwhile = leave
+    with reading(tmp_path, feed, SORTED) as pull:
+        assert "sau" in ids(pull())
+
+
 def test_oldest_first_every_page_moves_the_cursor(tmp_path):
     with reading(tmp_path, Feed(25), SORTED) as pull:
         pages = pull()
