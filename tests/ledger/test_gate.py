@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
+from typing import Any
 from uuid import uuid4
 
 from ledger_world import World
@@ -13,9 +14,9 @@ from ledger.turns import GateRules, Shut, Told
 FOUR = GateRules(concurrent=4, failures=3)
 
 
-def say(world: World, rules: GateRules = FOUR, target: str = "npsp", **changes: object) -> object:
-    told: dict[str, object] = {"holder": uuid4(), "wants": 4}
-    return sync(world.engine, target, rules, Told(**(told | changes)))  # type: ignore[arg-type]
+def say(world: World, rules: GateRules = FOUR, target: str = "npsp", **changes: Any) -> object:
+    told: dict[str, Any] = {"holder": uuid4(), "wants": 4}
+    return sync(world.engine, target, rules, Told(**(told | changes)))
 
 
 def test_what_one_process_holds_another_cannot_get(world: World) -> None:

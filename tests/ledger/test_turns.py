@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,16 +20,16 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def told(worker: UUID = A, **changes: object) -> Told:
-    given_: dict[str, object] = {"holder": worker, "wants": 4}
-    return Told(**(given_ | changes))  # type: ignore[arg-type]
+def told(worker: UUID = A, **changes: Any) -> Told:
+    given_: dict[str, Any] = {"holder": worker, "wants": 4}
+    return Told(**(given_ | changes))
 
 
 class Play:
     """A gate whose processes speak one after the other."""
 
-    def __init__(self, **rules: object) -> None:
-        self.rules = GateRules(**rules)  # type: ignore[arg-type]
+    def __init__(self, **rules: Any) -> None:
+        self.rules = GateRules(**rules)
         self.state = GateState()
         self.grants: dict[UUID, Grant] = {}
         self.spoke: dict[UUID, float] = {}

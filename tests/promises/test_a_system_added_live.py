@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from living_province import HOSYNC, ROOT, TARGETS, Province
@@ -66,7 +67,7 @@ class Desk:
         assert done.returncode == 0, f"{block}ended with {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def json(self, *arguments: str, ok: Sequence[int] = (0,)) -> dict[str, list[dict[str, object]]]:
+    def json(self, *arguments: str, ok: Sequence[int] = (0,)) -> dict[str, list[dict[str, Any]]]:
         """The JSON document of a command."""
         done = self._run([str(HOSYNC), *arguments, "--json"])
         assert done.returncode in ok, f"{arguments} ended with {done.returncode}: {done.stderr}"
@@ -137,7 +138,7 @@ def test_p1_every_dossier_of_both_systems_is_at_every_target_in_its_state(provin
 def test_p4_nothing_differs_and_nothing_is_refused_or_set_aside(desk: Desk) -> None:
     for each in desk.json("reconcile")["reconciliations"]:
         assert each["ours"] == each["matched"] == each["theirs"]
-        assert not any(dict(each["breaks"]).values())  # type: ignore[call-overload]
+        assert not any(dict(each["breaks"]).values())
     status = desk.json("status")
     assert [source["open_quarantine"] for source in status["sources"]] == [0, 0]
     assert all(target["due"] == target["rejected"] == 0 for target in status["targets"])
@@ -182,7 +183,7 @@ def test_a_state_told_in_words_is_named_when_no_table_knows_it_and_shown_in_the_
     try:
         line = desk.lines_of_check("laodong")["page"]
         assert "unknown codes: state: Đã trả kết quả" in line.detail
-        (record, *_) = [each for each in desk.json("preview", "laodong", ok=(1,)) if each["problems"]]  # type: ignore[call-overload]
+        (record, *_) = [each for each in desk.json("preview", "laodong", ok=(1,)) if each["problems"]]
     finally:
         mapping.write_text(whole, "utf-8")
     assert record["native"]["trangThai"] == "Đã trả kết quả"
