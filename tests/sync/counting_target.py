@@ -1,4 +1,4 @@
-"""A target that counts: a real server that takes one event a call, as EMC does, and remembers when and how many.
+"""A target that counts: a real server that takes one message a call and remembers when and how many.
 
 It can be slow, refuse to answer some records for ever, be down, or ask to be left alone.
 """
@@ -47,9 +47,9 @@ class Counting:
     _now: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, event: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
-        """Status and headers of the answer to one event."""
-        code = str(event["maHoSo"]).rsplit("-", 1)[-1]
+    def take(self, message: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+        """Status and headers of the answer to one message."""
+        code = str(message["code"]).rsplit("-", 1)[-1]
         with self._guard:
             self.calls += 1
             self.at.append(time.monotonic())
@@ -110,19 +110,21 @@ def counting() -> Iterator[Counting]:
 
 def catalog_with(folder: Path, **changes: Any) -> Catalog:
     """A catalog in ``folder`` with this target alone, impatient; ``changes`` replace keys of the entry."""
-    entry = yaml.safe_load((FOLDER / "emc.yaml").read_text("utf-8"))
-    entry |= {"operations": {"step": {"in_doubt": "resend"}}, "concurrency": 4, "lease_s": 6}
+    entry = yaml.safe_load((FOLDER / "feed.yaml").read_text("utf-8"))
+    entry |= {
+        "reconcile": {"method": "none"},
+        "options": {"path": "/", "signed": False},
+        "concurrency": 4,
+        "lease_s": 6,
+    }
     entry |= {"timeouts": {"connect_s": 2, "read_s": 2, "total_s": 3}} | changes
-    (folder / "emc.yaml").write_text(yaml.safe_dump(entry, allow_unicode=True), "utf-8")
+    (folder / "feed.yaml").write_text(yaml.safe_dump(entry, allow_unicode=True), "utf-8")
     return load_catalog(folder)
 
 
 def connection(target: Counting) -> dict[str, str]:
     """The environment variable that leads to the target."""
-    extra = {"site_id": 1}
-    return {
-        "AIRFLOW_CONN_EMC": json.dumps({"conn_type": "http", "host": "127.0.0.1", "port": target.port, "extra": extra})
-    }
+    return {"AIRFLOW_CONN_FEED": json.dumps({"conn_type": "http", "host": "127.0.0.1", "port": target.port})}
 
 
 @dataclass
@@ -157,7 +159,7 @@ class Desk:
 
     def feed(self) -> None:
         """Make it due."""
-        while expand_feed(self.engine, "emc"):
+        while expand_feed(self.engine, "feed"):
             pass
 
     def deliveries(self) -> Counter[str]:

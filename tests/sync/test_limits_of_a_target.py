@@ -22,7 +22,7 @@ def test_calls_at_once_stay_within_the_quota_though_more_threads_would_call(desk
     one = desk(quota={"concurrent": 3}, concurrency=8)
     one.news(*range(60))
     target.slow_s = 0.01
-    report = deliver(one.context, "emc")
+    report = deliver(one.context, "feed")
     assert (report.accepted, report.remaining) == (60, 0)
     assert target.most_at_once == 3
 
@@ -30,14 +30,14 @@ def test_calls_at_once_stay_within_the_quota_though_more_threads_would_call(desk
 def test_calls_per_second_stay_within_the_quota(desk: Open, target: Counting) -> None:
     one = desk(quota={"per_second": 25}, concurrency=8)
     one.news(*range(60))
-    assert deliver(one.context, "emc").accepted == 60
+    assert deliver(one.context, "feed").accepted == 60
     assert target.most_in_a_second <= 25
 
 
 def test_the_day_s_calls_are_never_exceeded_and_the_rest_waits_for_tomorrow(desk: Open, target: Counting) -> None:
     one = desk(quota={"per_day": 25})
     one.news(*range(60))
-    first, second = deliver(one.context, "emc"), deliver(one.context, "emc")
+    first, second = deliver(one.context, "feed"), deliver(one.context, "feed")
     assert (first.accepted, second.accepted, target.calls) == (25, 0, 25)
     assert (second.remaining, second.resting) == (35, "day")
     assert one.deliveries() == {"idle": 25, "due": 35}
@@ -55,35 +55,35 @@ def test_a_target_that_is_down_is_called_a_few_times_only_and_then_found_to_be_w
     one = desk(breaker={"failures": 4, "rest": "1s", "longest_rest": "1s"})
     one.news(*range(100))
     target.down = True
-    report = deliver(one.context, "emc")
+    report = deliver(one.context, "feed")
     assert report.resting == "broken"
     assert target.calls <= 4 + 4, "those under way when it broke, and no more"
-    assert gates(one.engine)["emc"].broken_since is not None
+    assert gates(one.engine)["feed"].broken_since is not None
     calls = target.calls
-    assert deliver(one.context, "emc").resting == "broken"
+    assert deliver(one.context, "feed").resting == "broken"
     assert target.calls == calls
     target.down = False
     soon(one.engine)
     for _ in range(10):
-        deliver(one.context, "emc", wait_s=30)
+        deliver(one.context, "feed", wait_s=30)
         soon(one.engine)
         if one.deliveries() == {"idle": 100}:
             break
     assert one.deliveries() == {"idle": 100}
-    assert gates(one.engine)["emc"].broken_since is None
+    assert gates(one.engine)["feed"].broken_since is None
 
 
 def test_a_target_that_asks_to_be_left_alone_is_not_called_by_anybody(desk: Open, target: Counting) -> None:
     one = desk()
     one.news(*range(50))
     target.retry_after_s = 600
-    report = deliver(one.context, "emc")
+    report = deliver(one.context, "feed")
     assert report.resting == "asked"
     assert report.resting_until is not None
     assert report.resting_until > datetime.now(UTC) + timedelta(seconds=500)
     assert target.calls <= 4
     target.retry_after_s = None
-    assert deliver(one.context, "emc").sent == 0
+    assert deliver(one.context, "feed").sent == 0
     assert target.calls <= 4
 
 
@@ -94,17 +94,17 @@ def test_a_poison_record_is_given_up_while_all_others_go_through_and_may_be_sent
     target.poison = frozenset({"0007"})
     one.news(*range(20))
     for round_ in range(8):
-        deliver(one.context, "emc")
+        deliver(one.context, "feed")
         soon(one.engine)
         one.news(100 + round_)  # life goes on: the target takes other records
         if one.deliveries()["dead"]:
             break
-    deliver(one.context, "emc")
+    deliver(one.context, "feed")
     assert one.deliveries()["dead"] == 1
     assert "0007" not in target.taken
     target.poison = frozenset()
-    assert resend_dead(one.engine, "emc") == 1
-    deliver(one.context, "emc")
+    assert resend_dead(one.engine, "feed") == 1
+    deliver(one.context, "feed")
     assert set(one.deliveries()) == {"idle"}
     assert target.taken["0007"] == 1
 
@@ -120,28 +120,28 @@ def test_a_pause_stops_a_run_under_way_and_nothing_is_lost(desk: Open, target: C
     def pause_soon() -> None:
         while target.calls < 10:
             time.sleep(0.01)
-        pause(one.engine, "emc", by="test")
+        pause(one.engine, "feed", by="test")
 
     person = threading.Thread(target=pause_soon)
     person.start()
-    report = deliver(one.context, "emc")
+    report = deliver(one.context, "feed")
     person.join()
     assert report.resting == "paused"
     assert 10 <= target.calls < 400
     calls = target.calls
-    assert deliver(one.context, "emc").resting == "paused"
+    assert deliver(one.context, "feed").resting == "paused"
     assert target.calls == calls
     assert set(one.deliveries()) == {"idle", "due"}
     target.slow_s = 0.0
-    resume(one.engine, "emc")
-    assert deliver(one.context, "emc").remaining == 0
+    resume(one.engine, "feed")
+    assert deliver(one.context, "feed").remaining == 0
     assert set(target.taken.values()) == {1}
 
 
 def test_in_quiet_hours_nobody_is_called_and_the_run_ends_well(desk: Open, target: Counting) -> None:
     one = desk(quiet=["00:00-12:00", "12:00-24:00"])
     one.news(1)
-    report = deliver(one.context, "emc")
+    report = deliver(one.context, "feed")
     assert (report.resting, report.sent, target.calls) == ("quiet", 0, 0)
 
 
@@ -151,5 +151,5 @@ def test_p2_news_passes_a_backlog_and_each_dossier_keeps_its_order(desk: Open, t
     one.feed()
     one.execute("UPDATE delivery SET priority = 9")
     one.news(9999)
-    deliver(one.context, "emc", limit=200)
+    deliver(one.context, "feed", limit=200)
     assert target.order.index("9999") <= 1

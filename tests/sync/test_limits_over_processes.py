@@ -15,13 +15,13 @@ HOSYNC = Path(sys.executable).with_name("hosync")
 
 
 def worker(desk: Desk, database_url: str, data_key: bytes) -> subprocess.Popen[bytes]:
-    """`hosync push emc` in a process of its own."""
+    """`hosync push feed` in a process of its own."""
     environment = os.environ | {
         "HOSYNC_DATABASE_URL": database_url,
         "HOSYNC_DATA_KEY": base64.b64encode(data_key).decode(),
         "HOSYNC_CATALOG": str(desk.folder),
     }
-    return subprocess.Popen([HOSYNC, "push", "emc", "--json"], env=environment, stdout=subprocess.DEVNULL)
+    return subprocess.Popen([HOSYNC, "push", "feed", "--json"], env=environment, stdout=subprocess.DEVNULL)
 
 
 def test_four_processes_together_never_exceed_the_quota_and_send_everything_once(
@@ -34,7 +34,7 @@ def test_four_processes_together_never_exceed_the_quota_and_send_everything_once
     workers = [worker(one, own_database_url, data_key) for _ in range(4)]
     for each in workers:
         each.wait(60)
-    deliver(one.context, "emc", wait_s=20)
+    deliver(one.context, "feed", wait_s=20)
     assert one.deliveries() == {"idle": 200}
     assert set(target.taken.values()) == {1}
     assert target.most_at_once <= 5
@@ -54,8 +54,8 @@ def test_a_killed_process_gives_its_calls_back_and_the_quota_holds_meanwhile(
     killed.kill()
     killed.wait()
     target.slow_s = 0.01
-    assert deliver(one.context, "emc").resting == "full", "its slots are its own until its calls must be over"
-    report = deliver(one.context, "emc", wait_s=40)
+    assert deliver(one.context, "feed").resting == "full", "its slots are its own until its calls must be over"
+    report = deliver(one.context, "feed", wait_s=40)
     assert report.remaining == 0
     assert len(target.taken) == 40
     assert target.most_at_once == 2

@@ -210,7 +210,7 @@ def test_a_preview_says_which_systems_told_what_and_whose_state_counts(world: Sp
     world.script.pages = [page(birth("H12.101-250812-0009"))]
     (seen,) = preview(world.catalog, "igate", count=1, now=NOW, context=world)
     assert seen.standing is None
-    assert len(seen.targets) == 3
+    assert len(seen.targets) == 4
 
 
 @pytest.mark.parametrize("system", ["hotich", "vbdlis"])
