@@ -206,13 +206,10 @@ class HttpClient:
         budget = _Budget(limits.total_s)
 
         def send() -> requests.Response:
-            return self._session.request(
-                method,
-                self.settings.base_url + path,
-                params=params,
-                data=body,
-                headers=dict(headers),
+            return self._session.send(
+                self._prepared(method, self.settings.base_url + path, params, body, headers),
                 timeout=(min(limits.connect_s, limits.total_s), limits.read_s),
+                proxies=self._session.proxies,
                 allow_redirects=False,
                 stream=True,
             )
@@ -225,6 +222,27 @@ class HttpClient:
                 headers={name.lower(): value for name, value in response.headers.items()},
                 chunks=self._read(where, response, budget),
             )
+
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        params: Params | None,
+        body: bytes | Mapping[str, str] | None,
+        headers: Mapping[str, str],
+    ) -> requests.PreparedRequest:
+        # Session.request would merge a dozen settings that we never give by the call: a third of its time.
+        session = self._session
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method,
+            url,
+            headers={**session.headers, **headers},
+            data=body,
+            params=params,
+            cookies=session.cookies.copy(),
+        )
+        return prepared
 
     def _turn(self) -> AbstractContextManager[None]:
         turnstile = self.settings.turnstile

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg.rows import dict_row
 from sqlalchemy import Engine, text
 
@@ -73,11 +74,7 @@ def mark_sending(engine: Engine, target: str, *, owner: UUID, lease_s: float, ro
             "target": target,
             "owner": owner,
             "lease_s": lease_s,
-            "ids": [row.dossier_id for row in rows],
-            "tokens": [row.token for row in rows],
-            "phases": [str(row.phase) for row in rows],
-            "versions": [row.version for row in rows],
-            "steps": [row.step for row in rows],
+            "rows": _json(rows),
         }
         return {row[0] for row in cursor.execute(delivery_sql.MARK_SENDING, parameters)}
 
@@ -123,8 +120,7 @@ def settle(
     for row in rows:
         grouped.setdefault((row.dossier_id, row.token), []).append(row)
     with transaction(engine) as cursor:
-        ids, tokens = zip(*grouped, strict=True)
-        keys = {"target": target, "ids": list(ids), "tokens": list(tokens)}
+        keys = {"target": target, "rows": _json([{"dossier_id": id_, "token": token} for id_, token in grouped])}
         current = set(cursor.execute(delivery_sql.LOCK_MINE, keys))
         mine = [group for key, group in grouped.items() if key in current]
         if mine:
@@ -140,8 +136,8 @@ def release(engine: Engine, target: str, owner: UUID, *, not_sent: Sequence[Send
     """
     with transaction(engine) as cursor:
         if not_sent:
-            keys = {"ids": [row.dossier_id for row in not_sent], "tokens": [row.token for row in not_sent]}
-            cursor.execute(delivery_sql.TAKE_BACK, {"target": target, "owner": owner, **keys})
+            keys = {"target": target, "owner": owner, "rows": _json(not_sent)}
+            cursor.execute(delivery_sql.TAKE_BACK, keys)
         cursor.execute(delivery_sql.RELEASE, {"target": target, "owner": owner, "delay_s": delay_s})
         return cursor.rowcount
 
@@ -261,40 +257,27 @@ def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Sett
             },
         )
     effects = [effect_of(group) for group in mine]
-    columns = [list(column) for column in zip(*effects, strict=True)]
-    names = (
-        "ids",
-        "ends",
-        "acked_versions",
-        "acked_steps",
-        "sets_fingerprint",
-        "fingerprints",
-        "known",
-        "hold",
-        "versions",
-        "doubt_phases",
-        "doubt_versions",
-        "doubt_steps",
-        "delays",
-        "outcomes",
-        "reasons",
-    )
     limits = {"most_strikes": patience.strikes, "longest_s": patience.longest_s}
     waited: dict[int, float | None] = dict(
-        cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, **dict(zip(names, columns, strict=True))})
+        cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, "rows": _json(effects)})
     )
-    attempts = [each for group in mine for each in group]
     lasts = {id(group[-1]) for group in mine}
-    cursor.execute(
-        delivery_sql.RECORD_ATTEMPTS,
+    attempts = [
         {
-            "target": target,
-            "ids": [each.dossier_id for each in attempts],
-            "phases": [str(each.phase) for each in attempts],
-            "versions": [each.version for each in attempts],
-            "steps": [each.step for each in attempts],
-            "outcomes": [str(each.outcome) for each in attempts],
-            "reasons": [each.reason for each in attempts],
-            "waited": [waited.get(each.dossier_id) if id(each) in lasts else None for each in attempts],
-        },
-    )
+            "dossier_id": each.dossier_id,
+            "phase": each.phase,
+            "version": each.version,
+            "step": each.step,
+            "outcome": each.outcome,
+            "reason": each.reason,
+            "waited_s": waited.get(each.dossier_id) if id(each) in lasts else None,
+        }
+        for group in mine
+        for each in group
+    ]
+    cursor.execute(delivery_sql.RECORD_ATTEMPTS, {"target": target, "rows": _json(attempts)})
+
+
+def _json(rows: Sequence[Any]) -> str:
+    """Rows for ``json_to_recordset``: dictionaries or dataclasses; bytes as PostgreSQL writes them."""
+    return orjson.dumps(rows, default=lambda value: f"\\x{value.hex()}").decode()

@@ -6,6 +6,7 @@ first (something may have been applied), then a rejection, then a retry.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.types import Phase, Settled, Settlement
@@ -14,7 +15,8 @@ FORWARD = (Settled.ACCEPTED, Settled.UNCHANGED, Settled.GIVEN_UP)
 _GRAVEST_FIRST = (Settled.IN_DOUBT, Settled.REJECTED, Settled.RETRY)
 
 
-class Effect(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
     """The change of one delivery row. ``ending`` is ``done``, ``in_doubt``, ``rejected`` or ``retry``."""
 
     dossier_id: int

@@ -8,6 +8,7 @@ _DASHED_D = str.maketrans({"đ": "d", "Đ": "d", "ð": "d", "Ð": "d", "ɖ": "d"
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 _NUMBERS = re.compile(r"(?<!\d)(?:\d[ .]?){8,}\d(?!\d)")
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the ledger cannot keep them, nobody can read them
 _LONGEST = 240
 
 
@@ -29,7 +30,7 @@ def quoted(message: str, payloads: Sequence[Mapping[str, object]] = ()) -> str:
     A target may repeat what it was sent. So every value of the payloads that could be a name, an address or a number
     of a person is taken out, and with it e-mail addresses and long numbers wherever they come from.
     """
-    text = " ".join(unicodedata.normalize("NFC", message).split())
+    text = _UNSPEAKABLE.sub("", " ".join(unicodedata.normalize("NFC", message).split()))
     for value in sorted({one for payload in payloads for one in _telling(payload)}, key=len, reverse=True):
         text = re.sub(re.escape(value), "…", text, flags=re.IGNORECASE)
     text = _NUMBERS.sub("…", _EMAIL.sub("…", text))

@@ -44,14 +44,14 @@ def test_a_claim_neither_sorts_nor_walks_the_backlog(database_url: str) -> None:
 @pytest.mark.usefixtures("_backlog")
 @pytest.mark.parametrize("statement", [MARK_SENDING, LOCK_MINE], ids=["mark", "settle"])
 def test_what_a_worker_names_is_found_by_its_key(world: World, database_url: str, statement: str) -> None:
-    owner, ids = uuid4(), list(range(1, 501))
+    owner = uuid4()
     world.execute(
         "UPDATE delivery SET state = 'leased', token = 1, lease_owner = :owner, lease_until = now() + interval '1h' "
         "WHERE dossier_id <= 500",
         owner=owner,
     )
-    keys = {"target": "npsp", "owner": owner, "lease_s": 60.0, "ids": ids, "tokens": [1] * 500}
-    keys |= {"phases": ["dossier"] * 500, "versions": [1] * 500, "steps": [0] * 500}
+    intents = [{"dossier_id": id_, "token": 1, "phase": "dossier", "version": 1, "step": 0} for id_ in range(1, 501)]
+    keys = {"target": "npsp", "owner": owner, "lease_s": 60.0, "rows": json.dumps(intents)}
     nodes = _plan(database_url, statement, keys)
     assert {node["Index Name"] for node in nodes if "Index Name" in node} == {"delivery_pkey"}
     assert "Seq Scan" not in {node["Node Type"] for node in nodes}

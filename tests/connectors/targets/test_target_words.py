@@ -53,3 +53,7 @@ def test_no_value_of_several_words_survives(values: list[str], around: str) -> N
         text = " ".join(unicodedata.normalize("NFC", value).split())
         if " " in text and len(text) > 5:
             assert text not in said
+
+
+def test_what_the_ledger_cannot_keep_is_not_quoted() -> None:
+    assert quoted("mã\x00 lỗi\x1b[31m \ud800 12") == "mã lỗi[31m  12"
