@@ -1,4 +1,4 @@
-"""Commands about deliveries to a target: what is dead, sending again, stopping and going on."""
+"""Commands about deliveries to a target: what is dead, sending again, stopping and going on, and who did it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ Target = Annotated[str, typer.Argument(help="The target: npsp, province, emc, �
 def register(app: typer.Typer) -> None:
     """Add the commands to the ``hosync`` command."""
     app.command(rich_help_panel=LOOK, epilog=EPILOG)(dead)
+    app.command(rich_help_panel=LOOK, epilog=EPILOG)(audit)
     for command in (resend, replay, pause, resume):
         app.command(rich_help_panel=BY_HAND, epilog=EPILOG)(command)
 
@@ -78,6 +79,22 @@ def replay(
         from cli.commands import replay as command
 
         return command.run(output, target, start=moment(start, "--from"), end=moment(end, "--to"), force=force)
+
+    do(lang, work, as_json=as_json)
+
+
+def audit(
+    lang: Lang,
+    target: Annotated[str | None, typer.Argument(help="One target; all when left out.")] = None,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, max=10_000, help="So many, the last ones.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Nhật ký thao tác. / What people did by hand: who sent again, replayed, paused or resumed what, and when."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import audit as command
+
+        return command.run(output, target, number=number)
 
     do(lang, work, as_json=as_json)
 

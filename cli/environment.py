@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 
@@ -14,6 +15,16 @@ def home_folder() -> Path:
         return Path(named)
     here = Path(".hosync")
     return here if here.exists() or not (REPOSITORY / ".hosync").exists() else REPOSITORY / ".hosync"
+
+
+def person() -> str:
+    """Who gives a command: HOSYNC_PERSON where a shared account does it for somebody, else the account's name."""
+    if named := os.environ.get("HOSYNC_PERSON"):
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # containers run under numbers without a name
+        return f"uid {os.getuid()}"
 
 
 def load_home() -> None:

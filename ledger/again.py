@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from ledger import again_sql
+from ledger import again_sql, audit
+from ledger.audit import Action
 from ledger.engine import reading, transaction
 
 _PIECE = 10_000
@@ -48,18 +49,25 @@ def dead_groups(engine: Engine, target: str | None = None) -> list[DeadGroup]:
         return [DeadGroup(**row) for row in rows]
 
 
-def resend_dead(engine: Engine, target: str, *, codes: Sequence[str] | None = None, reason: str | None = None) -> int:
+def resend_dead(
+    engine: Engine, target: str, *, by: str, codes: Sequence[str] | None = None, reason: str | None = None
+) -> int:
     """Make dead deliveries due again and return how many: those of ``codes`` (short form), or whose reason holds
-    ``reason``; all when neither is given."""
+    ``reason``; all when neither is given. ``by``: the person who does it."""
     with transaction(engine) as cursor:
         parameters = {"target": target, "codes": list(codes) if codes is not None else None, "reason": reason}
-        cursor.execute(again_sql.RESEND_DEAD, parameters)
-        return cursor.rowcount
+        number = cursor.execute(again_sql.RESEND_DEAD, parameters).rowcount
+        audit.note(cursor, Action.RESEND, target, by=by, dossiers=number, codes=parameters["codes"], reason=reason)
+        return number
 
 
-def replay(engine: Engine, target: str, *, start: datetime, end: datetime) -> Replayed:
-    """Make the dossiers whose state began in [``start``, ``end``) due again, acknowledged or not, behind all news."""
+def replay(engine: Engine, target: str, *, by: str, start: datetime, end: datetime) -> Replayed:
+    """Make the dossiers whose state began in [``start``, ``end``) due again, acknowledged or not, behind all news.
+
+    ``by``: the person who does it; written down before the first piece."""
     after = made_due = in_work = dead = 0
+    with transaction(engine) as cursor:
+        audit.note(cursor, Action.REPLAY, target, by=by, start=start, end=end)
     while True:
         with transaction(engine) as cursor:
             keys = {"target": target, "start": start, "end": end, "after": after, "limit": _PIECE}

@@ -14,7 +14,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, text
 
-from ledger import gate_sql
+from ledger import audit, gate_sql
+from ledger.audit import Action
 from ledger.engine import reading, transaction
 from ledger.turns import GateRules, GateState, Grant, Holder, Told, decide, is_paused
 from schemas.times import VN
@@ -55,13 +56,16 @@ def pause(engine: Engine, target: str, *, by: str, until: datetime | None = None
     """Stop deliveries to ``target``; all workers see it before their next calls. ``until``: then they go on."""
     with transaction(engine) as cursor:
         cursor.execute(gate_sql.PAUSE, {"target": target, "until": until, "by": by})
+        audit.note(cursor, Action.PAUSE, target, by=by, until=until)
 
 
-def resume(engine: Engine, target: str) -> bool:
+def resume(engine: Engine, target: str, *, by: str) -> bool:
     """Let deliveries go on; False when they were not paused."""
     with transaction(engine) as cursor:
-        cursor.execute(gate_sql.RESUME, {"target": target})
-        return cursor.rowcount > 0
+        was_paused = cursor.execute(gate_sql.RESUME, {"target": target}).rowcount > 0
+        if was_paused:
+            audit.note(cursor, Action.RESUME, target, by=by)
+        return was_paused
 
 
 def gates(engine: Engine) -> dict[str, GateRow]:

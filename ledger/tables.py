@@ -633,3 +633,19 @@ feed_calls = Table(
     PrimaryKeyConstraint("caller", "minute"),
     comment="Who asked how often where dossiers stand; minutes older than a day are dropped.",
 )
+
+# --- what people did ------------------------------------------------------------------------------------------------
+
+person_action = Table(
+    "person_action",
+    metadata,
+    Column("action_id", BigInteger, Identity(always=True), primary_key=True),
+    _time("at", optional=False, default_now=True),
+    _text("person"),
+    _text("action"),
+    _text("system"),
+    Column("details", JSONB, nullable=False, comment="what the person asked for, never personal data"),
+    Column("dossiers", BigInteger, comment="how many were touched, where that is known"),
+    _one_of("action", "resend", "replay", "pause", "resume"),
+    Index("person_action_by_time", "at"),
+)

@@ -27,14 +27,18 @@ def dead(context: Context, target: str | None) -> list[again.DeadGroup]:
     return again.dead_groups(context.engine, name)
 
 
-def resend(context: Context, target: str, *, codes: Sequence[str] = (), reason: str | None = None) -> int:
-    """Make dead deliveries due again: of these dossiers (codes in either form), for this reason, or all; how many."""
+def resend(context: Context, target: str, *, by: str, codes: Sequence[str] = (), reason: str | None = None) -> int:
+    """Make dead deliveries due again: of these dossiers (codes in either form), for this reason, or all; how many.
+
+    ``by``: the person who does it."""
     name = context.catalog.target(target).system
     short = [_short(code) for code in codes]
-    return again.resend_dead(context.engine, name, codes=short or None, reason=reason)
+    return again.resend_dead(context.engine, name, by=by, codes=short or None, reason=reason)
 
 
-def replay(context: Context, target: str, *, start: datetime, end: datetime, force: bool = False) -> again.Replayed:
+def replay(
+    context: Context, target: str, *, by: str, start: datetime, end: datetime, force: bool = False
+) -> again.Replayed:
     """Make what changed its state in [``start``, ``end``) due again, acknowledged or not, behind all news.
 
     The newest record and the last step of each dossier are sent, whatever was sent before. Raises ``RepeatRefused`` for
@@ -50,7 +54,7 @@ def replay(context: Context, target: str, *, start: datetime, end: datetime, for
         )
     while expand_feed(context.engine, target):
         pass
-    return again.replay(context.engine, target, start=start, end=end)
+    return again.replay(context.engine, target, by=by, start=start, end=end)
 
 
 def _may_repeat(entry: TargetEntry) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
+from cli.environment import person
 from cli.errors import ExitCode, UserError
 from cli.output import Output
 from cli.words import moment_in_words
@@ -47,7 +48,7 @@ def resend(output: Output, target: str, *, codes: Sequence[str], reason: str | N
             code=ExitCode.USAGE,
         )
     with Context.from_env() as context:
-        number = make_due(context, target, codes=codes, reason=reason)
+        number = make_due(context, target, by=person(), codes=codes, reason=reason)
     if output.as_json:
         output.json({"target": target, "made_due": number})
     else:

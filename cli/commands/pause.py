@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 
+from cli.environment import person
 from cli.errors import ExitCode, UserError
 from cli.output import Output
 from cli.words import moment_in_words
@@ -18,7 +18,7 @@ def pause(output: Output, target: str, *, until: datetime | None) -> ExitCode:
         raise UserError("--until is over.", where="hosync pause", next_step="Name a later moment.", code=ExitCode.USAGE)
     with Context.from_env() as context:
         name = context.catalog.target(target).system
-        gate.pause(context.engine, name, by=getpass.getuser(), until=until)
+        gate.pause(context.engine, name, by=person(), until=until)
     texts = output.texts
     if until is None:
         output.out.print(texts("{target} is paused. Go on with: hosync resume {target}", target=name))
@@ -32,7 +32,7 @@ def resume(output: Output, target: str) -> ExitCode:
     """Let deliveries go on."""
     with Context.from_env() as context:
         name = context.catalog.target(target).system
-        was_paused = gate.resume(context.engine, name)
+        was_paused = gate.resume(context.engine, name, by=person())
     texts = output.texts
     done = texts("{target} goes on with the next push.", target=name)
     output.out.print(done if was_paused else texts("{target} was not paused.", target=name))

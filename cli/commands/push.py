@@ -54,6 +54,8 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None) -> ExitCod
                 output.out.print(
                     f"{report.target}: {resting_in_words(output.texts, report.resting, report.resting_until)}"
                 )
+            if report.rejected:
+                output.out.print(output.texts("Why they were refused: hosync dead {target}", target=report.target))
     unfinished = any(report.rejected + report.given_up for report in reports) or (
         limit is None and any(report.remaining for report in reports)
     )

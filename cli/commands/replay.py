@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
+from cli.environment import person
 from cli.errors import ExitCode, UserError
 from cli.output import Output
 from sync.again import replay
@@ -18,7 +19,7 @@ def run(output: Output, target: str, *, start: datetime | None, end: datetime | 
             "--from must lie before --to.", where="hosync replay", next_step="Turn them round.", code=ExitCode.USAGE
         )
     with Context.from_env() as context, output.working(output.texts("Making due again: {target}", target=target)):
-        done = replay(context, target, start=start, end=end, force=force)
+        done = replay(context, target, by=person(), start=start, end=end, force=force)
     if output.as_json:
         output.json({"target": target, **asdict(done)})
         return ExitCode.OK

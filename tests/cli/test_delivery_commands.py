@@ -146,3 +146,27 @@ def test_a_pause_shows_in_the_status_until_it_is_over(hosync: Run) -> None:
     assert "goes on with the next push" in hosync("resume", "npsp").stdout
     assert "was not paused" in hosync("resume", "npsp").stdout
     assert hosync("pause", "nobody").returncode == 2
+
+
+@pytest.mark.usefixtures("_three_dead")
+def test_who_did_what_by_hand_is_told(hosync: Run) -> None:
+    hosync("pause", "npsp", "--until", "2126-01-01")
+    hosync("resend", "npsp", "--reason", "unknown procedure")
+    hosync("resume", "npsp")
+    hosync("resume", "npsp")  # it goes on already: nothing was done
+    hosync("replay", "province", "--from", "2026-03-01", "--to", "2026-03-02")
+    told = json.loads(hosync("audit", "--json").stdout)["actions"]
+    assert [(each["action"], each["system"]) for each in told[:4]] == [
+        ("replay", "province"),
+        ("resume", "npsp"),
+        ("resend", "npsp"),
+        ("pause", "npsp"),
+    ]
+    assert all(each["person"] for each in told)
+    assert told[2]["details"] == {"reason": "unknown procedure"}
+    assert told[2]["dossiers"] == 2
+    shown = hosync("audit", "npsp", "-n", "3")
+    assert shown.returncode == 0
+    assert "unknown procedure" in shown.stdout
+    assert "2126-01-01" in shown.stdout
+    assert "province" not in shown.stdout

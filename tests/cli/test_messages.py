@@ -42,11 +42,12 @@ def test_every_message_of_the_catalogue_is_used_somewhere() -> None:
     from cli.up.airflow_api import RunState
     from cli.up.screen import Stage
     from connectors.api import Catalogue
+    from ledger.audit import Action
     from ledger.types import BreakKind
     from sync.health import Health
 
     said = {kind.value.replace("_", " ") for kind in BreakKind} | {
-        s.value for s in (*RunState, *Stage, *Health, *Catalogue)
+        s.value for s in (*RunState, *Stage, *Health, *Catalogue, *Action)
     }
     said |= {"succeeded", "interrupted", "failed", "running", "ok", "warning"}
     said |= {name.capitalize() for name in ("new", "changed", "unchanged", "stale", "quarantined")}

@@ -64,8 +64,8 @@ def test_a_pause_is_seen_at_once_lasts_and_ends_when_a_person_says_so(world: Wor
     row = gates(world.engine)["npsp"]
     assert (row.paused_since, row.paused_by) == (since, "binh"), "paused again, it has been paused since the first time"
     assert say(world).until == row.paused_until
-    assert resume(world.engine, "npsp")
-    assert not resume(world.engine, "npsp")
+    assert resume(world.engine, "npsp", by="an")
+    assert not resume(world.engine, "npsp", by="an")
     assert say(world).shut is None
 
 
@@ -73,10 +73,10 @@ def test_a_pause_with_an_end_is_over_by_itself(world: World) -> None:
     pause(world.engine, "npsp", by="an", until=datetime.now(UTC) - timedelta(seconds=1))
     assert say(world).shut is None
     assert gates(world.engine)["npsp"].paused_since is None
-    assert not resume(world.engine, "npsp")
+    assert not resume(world.engine, "npsp", by="an")
 
 
 def test_a_target_that_was_never_called_can_be_paused(world: World) -> None:
-    assert not resume(world.engine, "new")
+    assert not resume(world.engine, "new", by="an")
     pause(world.engine, "new", by="an")
     assert say(world, target="new").shut is Shut.PAUSED

@@ -78,7 +78,7 @@ def test_p3_what_was_given_up_in_doubt_is_in_doubt_again_when_it_comes_back(worl
     fail(world, Settled.IN_DOUBT, Patience(strikes=1))
     assert world.delivery().state == "dead"
     if revive == "resend":
-        assert resend_dead(world.engine, "npsp") == 1
+        assert resend_dead(world.engine, "npsp", by="an") == 1
     else:
         world.store(dossier(hours=1, state=9))
     (claimed,) = world.claim()
@@ -107,11 +107,12 @@ def test_p5_the_dead_are_made_due_once_by_code_by_reason_or_all(world: World) ->
     for number, each in enumerate(world.claim()):
         world.settle(each, Settled.REJECTED, reason=("no such PROCEDURE", "bad date")[number % 2])
     codes = [row.code for row in world.rows("SELECT code FROM dossier ORDER BY id")]
-    assert resend_dead(world.engine, "npsp", codes=[codes[0], "H12.9-9999"]) == 1
-    assert resend_dead(world.engine, "npsp", codes=[codes[0]]) == 0
-    assert resend_dead(world.engine, "npsp", reason="procedure") + resend_dead(world.engine, "npsp", reason="date") == 3
-    assert resend_dead(world.engine, "npsp") == 0
-    assert resend_dead(world.engine, "emc") == 0
+    assert resend_dead(world.engine, "npsp", by="an", codes=[codes[0], "H12.9-9999"]) == 1
+    assert resend_dead(world.engine, "npsp", by="an", codes=[codes[0]]) == 0
+    by_reason = [resend_dead(world.engine, "npsp", by="an", reason=reason) for reason in ("procedure", "date")]
+    assert sum(by_reason) == 3
+    assert resend_dead(world.engine, "npsp", by="an") == 0
+    assert resend_dead(world.engine, "emc", by="an") == 0
     assert len(world.claim()) == 4
 
 
@@ -122,20 +123,20 @@ def test_p5_a_replayed_span_is_due_once_more_whatever_was_acknowledged(world: Wo
     world.store(*(dossier(f"H12.1-{hour:04}", hours=hour) for hour in range(6)))
     world.deliver()
     span = {"start": at(2), "end": at(4)}
-    assert replay(world.engine, "npsp", **span).made_due == 2
-    assert replay(world.engine, "npsp", **span).made_due == 2, "those are due already, and stay due once"
+    assert replay(world.engine, "npsp", by="an", **span).made_due == 2
+    assert replay(world.engine, "npsp", by="an", **span).made_due == 2, "those are due already, and stay due once"
     assert world.value("SELECT count(*) FROM delivery WHERE state = 'due' AND priority = :low", low=BACKFILL) == 2
     claimed = world.claim()
     assert sorted(each.code for each in claimed) == ["H12.1-0002", "H12.1-0003"]
     assert all(each.known and each.acked_fingerprint is None and each.acked_version == 0 for each in claimed)
-    told = replay(world.engine, "npsp", start=at(0), end=at(0) + timedelta(hours=3))
+    told = replay(world.engine, "npsp", by="an", start=at(0), end=at(0) + timedelta(hours=3))
     assert (told.made_due, told.in_work, told.dead) == (2, 1, 0)
 
 
 def test_p2_a_replay_sends_the_last_step_again_and_no_older_one(world: World) -> None:
     world.store(dossier(hours=3, steps=[{"at": at(hour), "state": 4} for hour in range(4)]))
     world.deliver()
-    assert replay(world.engine, "npsp", start=at(0), end=at(9)).made_due == 1
+    assert replay(world.engine, "npsp", by="an", start=at(0), end=at(9)).made_due == 1
     (claimed,) = world.claim()
     assert [step["step_no"] for step in claimed.steps] == [4]
 
@@ -145,6 +146,6 @@ def test_a_replay_leaves_doubts_and_the_dead_as_they_are(world: World) -> None:
     doubtful, dead = world.claim()
     world.settle(doubtful, Settled.IN_DOUBT, delay_s=999)
     world.settle(dead, Settled.REJECTED)
-    told = replay(world.engine, "npsp", start=at(-1), end=at(1))
+    told = replay(world.engine, "npsp", by="an", start=at(-1), end=at(1))
     assert (told.made_due, told.in_work, told.dead) == (0, 1, 1)
     assert (world.delivery(doubtful.code).state, world.delivery(dead.code).state) == ("doubt", "dead")

@@ -103,7 +103,7 @@ def test_a_poison_record_is_given_up_while_all_others_go_through_and_may_be_sent
     assert one.deliveries()["dead"] == 1
     assert "0007" not in target.taken
     target.poison = frozenset()
-    assert resend_dead(one.engine, "feed") == 1
+    assert resend_dead(one.engine, "feed", by="test") == 1
     deliver(one.context, "feed")
     assert set(one.deliveries()) == {"idle"}
     assert target.taken["0007"] == 1
@@ -133,7 +133,7 @@ def test_a_pause_stops_a_run_under_way_and_nothing_is_lost(desk: Open, target: C
     assert target.calls == calls
     assert set(one.deliveries()) == {"idle", "due"}
     target.slow_s = 0.0
-    resume(one.engine, "feed")
+    resume(one.engine, "feed", by="test")
     assert deliver(one.context, "feed").remaining == 0
     assert set(target.taken.values()) == {1}
 
