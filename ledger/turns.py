@@ -21,7 +21,7 @@ from uuid import UUID
 
 from schemas.times import VN
 
-_SPACING = 1.02  # a little wider than the limit: moments reach the other side with a jitter
+_SPACING = 1.05  # a little wider than the limit: moments reach the other side with a jitter
 _CHUNK_S = 0.5  # so many seconds' turns are handed out at once
 _HORIZON_S = 1.0  # and none that lie farther ahead
 _SLOWER, _FASTER = 0.5, 0.1  # pace: a factor per sign of overload, calls per answer

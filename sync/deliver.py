@@ -86,8 +86,8 @@ def deliver(
         course.expand()
 
         def lane(_: int) -> None:
-            waves = Waves(context, entry, mapping, senders, gate)
-            course.run(waves, gate, _Clock(budget_s=budget_s, wait_s=wait_s))
+            clock = _Clock(budget_s=budget_s, wait_s=wait_s)
+            course.run(Waves(context, entry, mapping, senders, gate, lambda: clock.is_over), gate, clock)
 
         with ThreadPoolExecutor(_lanes(entry), thread_name_prefix="lane") as pool:
             list(pool.map(lane, range(_lanes(entry))))

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 _SPEAK_S = 1.0  # how often a process speaks while all is well ...
 _SHORT_S = 0.1  # ... and while it has too little
 _SLOT_MARGIN_S = 10.0  # slots outlive the longest call that may begin on them by this
-_TOO_LATE_S = 0.01  # a turn is used at its moment or not at all
+_TOO_LATE_S = 0.01  # a turn is used at its moment or not at all ...
+_OVERSLEPT_S = 0.05  # ... even when the machine is busy and wakes us late
 _TURNS_PER_CALL = 4
 _SLOW_SHARE = 0.9  # of the read time limit: such a call timed out
 
@@ -139,10 +140,10 @@ class Gate:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """See ``connectors.connections.Turnstile``."""
-        at = self._enter(getattr(self._local, "deadline", None))
+        deadline = getattr(self._local, "deadline", None)
+        while not self._awake_for(self._enter(deadline)):
+            pass
         try:
-            if (wait := at - monotonic()) > 0:
-                sleep(wait)
             yield
         finally:
             with self._changed:
@@ -202,6 +203,18 @@ class Gate:
                         self._busy += 1
                         return begins
                 self._changed.wait(_SHORT_S)
+
+    def _awake_for(self, begins: float) -> bool:
+        """Sleep until the turn; False when it has gone by, and was given back."""
+        if (wait := begins - monotonic()) > 0:
+            sleep(wait)
+        if not self._rules.per_second or monotonic() - begins <= _OVERSLEPT_S:
+            return True
+        with self._changed:
+            self._busy -= 1
+            self._told = replace(self._told, unused=self._told.unused + 1)
+            self._changed.notify_all()
+        return False
 
     def _next_turn(self, moment: float) -> float | None:
         if not self._metered:

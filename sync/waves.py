@@ -12,7 +12,7 @@ import hashlib
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -62,13 +62,16 @@ class _Outgoing:
 
 @dataclass(slots=True)
 class Waves:
-    """One worker's way of bringing claimed dossiers to the target. ``counts``: messages by outcome."""
+    """One worker's way of bringing claimed dossiers to the target. ``counts``: messages by outcome.
+
+    ``is_over``: the run's time is up; no further calls begin."""
 
     context: Context
     entry: TargetEntry
     mapping: mappings.Mapping
     senders: Senders
     gate: Gate
+    is_over: Callable[[], bool] = lambda: False
     owner: UUID = field(default_factory=uuid4)
     counts: Counter[str] = field(default_factory=Counter)
     _untried: list[Sending] = field(default_factory=list)
@@ -94,7 +97,8 @@ class Waves:
         self._gave_back = False
         self._send_all(rows)
         if self._gave_back:
-            self.give_back(_POSTPONED_S * random.uniform(0.5, 1.5) if self.gate.rest() is None else 0.0)
+            is_retry_waiting = self.gate.rest() is None and not self.is_over()
+            self.give_back(_POSTPONED_S * random.uniform(0.5, 1.5) if is_retry_waiting else 0.0)
 
     def give_back(self, delay_s: float = 0.0) -> None:
         """Whatever is still ours is anybody's again after ``delay_s``."""
@@ -295,7 +299,7 @@ class Waves:
         """Send in portions whose intent is committed first; returns the dossiers whose message is at the target now."""
         accepted: set[int] = set()
         for portion in _portions(messages, self._intent_size(messages, batch)):
-            if self.gate.rest() is not None:
+            if self.is_over() or self.gate.rest() is not None:
                 self._gave_back = True
                 break
             marked_at = time.monotonic()
