@@ -3,8 +3,11 @@
 It can be slow, refuse to answer some records for ever, be down, or ask to be left alone.
 """
 
+import base64
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -27,12 +30,16 @@ from ledger.types import PageIntake, PullMode
 from schemas.dossier import Dossier
 from sync.context import Context
 
+HOSYNC = Path(sys.executable).with_name("hosync")
 NOON = datetime(2026, 3, 2, 5, tzinfo=UTC)
 
 
 @dataclass
 class Counting:
-    """What the target does, and what it saw. ``poison``: codes (their last part) that it answers with 500."""
+    """What the target does, and what it saw. ``poison``: codes (their last part) that it answers with 500.
+
+    ``held``: the state that it was told last, even where an older one came after a newer one.
+    """
 
     port: int = 0
     slow_s: float = 0.0
@@ -41,6 +48,7 @@ class Counting:
     retry_after_s: int | None = None
     taken: Counter[str] = field(default_factory=Counter)
     order: list[str] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)
     calls: int = 0
     at: list[float] = field(default_factory=list)
     most_at_once: int = 0
@@ -64,6 +72,7 @@ class Counting:
             with self._guard:
                 self.taken[code] += 1
                 self.order.append(code)
+                self.held[code] = message["state"]
             return 200, {}
         finally:
             with self._guard:
@@ -136,10 +145,10 @@ class Desk:
     context: Context
     folder: Path
 
-    def news(self, *numbers: int, agency: str = "H12.12", hours: float = 0) -> None:
+    def news(self, *numbers: int, agency: str = "H12.12", hours: float = 0, state: int = 4) -> None:
         """Dossiers with these numbers have changed."""
         when = NOON + timedelta(hours=hours)
-        dossiers = [_dossier(number, agency, when) for number in numbers]
+        dossiers = [_dossier(number, agency, when, state) for number in numbers]
         run_id = start_pull(self.engine, system="gplx", mode=PullMode.REDRIVE, window=None, started_by="test")
         page = PageIntake(
             run_id=run_id,
@@ -173,11 +182,21 @@ class Desk:
             connection_.execute(text(statement))
 
 
+def worker(desk: Desk, database_url: str, data_key: bytes) -> subprocess.Popen[bytes]:
+    """`hosync push feed` in a process of its own."""
+    environment = os.environ | {
+        "HOSYNC_DATABASE_URL": database_url,
+        "HOSYNC_DATA_KEY": base64.b64encode(data_key).decode(),
+        "HOSYNC_CATALOG": str(desk.folder),
+    }
+    return subprocess.Popen([HOSYNC, "push", "feed", "--json"], env=environment, stdout=subprocess.DEVNULL)
+
+
 Open = Callable[..., Desk]
 """Opens a desk; keyword arguments replace keys of the target's entry."""
 
 
-def _dossier(number: int, agency: str, when: datetime) -> Dossier:
+def _dossier(number: int, agency: str, when: datetime, state: int) -> Dossier:
     return Dossier.model_validate(
         {
             "code": f"{agency}-250812-{number:04}",
@@ -188,7 +207,7 @@ def _dossier(number: int, agency: str, when: datetime) -> Dossier:
             "channel": 2,
             "subject_kind": 1,
             "level": 4,
-            "state": 4,
+            "state": state,
             "state_at": when,
             "changed_at": when,
             "applicant": {"name": "Nguyễn Văn Thử", "identity_kind": 1, "identity_number": "000099000001"},

@@ -1,28 +1,10 @@
 """The same limits when several processes call one target, and when one of them is killed."""
 
-import base64
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-from counting_target import Counting, Desk, Open
+from counting_target import Counting, Open, worker
 
 from sync.deliver import deliver
-
-HOSYNC = Path(sys.executable).with_name("hosync")
-
-
-def worker(desk: Desk, database_url: str, data_key: bytes) -> subprocess.Popen[bytes]:
-    """`hosync push feed` in a process of its own."""
-    environment = os.environ | {
-        "HOSYNC_DATABASE_URL": database_url,
-        "HOSYNC_DATA_KEY": base64.b64encode(data_key).decode(),
-        "HOSYNC_CATALOG": str(desk.folder),
-    }
-    return subprocess.Popen([HOSYNC, "push", "feed", "--json"], env=environment, stdout=subprocess.DEVNULL)
-
 
 def test_four_processes_together_never_exceed_the_quota_and_send_everything_once(
     desk: Open, target: Counting, own_database_url: str, data_key: bytes

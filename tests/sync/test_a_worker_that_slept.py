@@ -1,0 +1,51 @@
+"""P2 and P3: a worker is stopped in the middle of its work, another one takes over, and then the first one wakes up.
+
+What it still had to send is old by then, and what it learnt is about messages that are no longer its own.
+"""
+
+import os
+import signal
+import time
+
+from counting_target import Counting, Open, worker
+from sqlalchemy import Engine, text
+
+from sync.deliver import deliver
+
+NUMBERS = range(6)
+
+
+def test_p2_p3_a_worker_that_slept_beyond_its_lease_sets_nothing_back_and_books_nothing(
+    desk: Open, target: Counting, own_database_url: str, data_key: bytes
+) -> None:
+    one = desk(lease_s=2, concurrency=1, timeouts={"connect_s": 1, "read_s": 1, "total_s": 1})
+    one.news(*NUMBERS, state=4)
+    one.feed()
+    target.slow_s = 0.5
+    sleeper = worker(one, own_database_url, data_key)
+    try:
+        while not target.calls:  # the first call is under way, the others are written down as about to be sent
+            assert sleeper.poll() is None
+            time.sleep(0.01)
+        os.kill(sleeper.pid, signal.SIGSTOP)
+        target.slow_s = 0.0
+        one.news(*NUMBERS, state=9, hours=1)
+        assert deliver(one.context, "feed", wait_s=30).remaining == 0
+        calls = target.calls
+        assert target.held == {f"{number:04}": 9 for number in NUMBERS}
+        before = _booked(one.engine)
+    finally:
+        os.kill(sleeper.pid, signal.SIGCONT)
+    assert sleeper.wait(60) == 0
+    assert target.calls == calls, "what was left to send was another worker's by then"
+    assert target.held == {f"{number:04}": 9 for number in NUMBERS}
+    assert _booked(one.engine) == before
+    assert one.deliveries() == {"idle": len(NUMBERS)}
+
+
+def _booked(engine: Engine) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT dossier_id, state, acked_version, token, attempts FROM delivery ORDER BY dossier_id")
+        )
+        return [tuple(row) for row in rows]
