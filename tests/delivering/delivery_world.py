@@ -65,7 +65,7 @@ class World:
     context: Context
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def tell(self, *dossiers: Dossier) -> None:
+    def tell(self, *dossiers: Dossier, cursor: str | None = None) -> None:
         """Take these in, as if their system had told them just now."""
         run = start_pull(self.context.engine, system="gplx", mode=PullMode.INCREMENTAL, window=None, started_by="test")
         number = next(self._numbers)
@@ -80,7 +80,7 @@ class World:
             fetched=len(dossiers),
             dossiers=dossiers,
             problems=(),
-            cursor=None,
+            cursor=cursor,
             mapping_version="1",
         )
         store_page(self.context.engine, self.context.sealer, page)
