@@ -178,6 +178,19 @@ def test_a_link_to_another_host_is_not_followed(serve, tmp_path, paging, url):
         read(serve, tmp_path, linking(lambda *_: url), paging, {})
 
 
+@pytest.mark.parametrize("host", ["localhost", "2130706433", "0x7f000001", "127.1", "[::ffff:127.0.0.1]", "127.0.0.1."])
+def test_another_name_of_the_same_host_is_another_host(serve, tmp_path, host):
+    asked_for = []
+
+    def write(first: int, asked: Asked) -> str:
+        asked_for.append(asked.query.get("tu"))
+        return f"http://{host}:{asked.headers['host'].split(':')[1]}/ds?tu={first}"
+
+    with pytest.raises(BrokenAnswer, match="link to the next page"):
+        read(serve, tmp_path, linking(write), {"kind": "next-url", "at": "sau"}, {})
+    assert asked_for == [None]
+
+
 def test_behind_a_gateway_only_the_query_of_a_link_may_be_taken(serve, tmp_path):
     paging = {"kind": "link-header", "query_only": True}
     got, server = read(serve, tmp_path, linking(lambda first, _: f"http://noi-bo:81/goc/ds?tu={first}"), paging, {})

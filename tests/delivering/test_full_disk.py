@@ -64,7 +64,9 @@ def _everything(engine: Engine) -> list[object]:
 
 
 @pytest.mark.parametrize("table", WRITTEN_BY_A_PULL)
-def test_p1_a_page_for_which_there_is_no_room_leaves_nothing_and_is_stored_whole_later(small: World, table: str) -> None:
+def test_p1_a_page_for_which_there_is_no_room_leaves_nothing_and_is_stored_whole_later(
+    small: World, table: str
+) -> None:
     engine = small.context.engine
     small.tell(dossier(1), cursor="before")
     before = _everything(engine)

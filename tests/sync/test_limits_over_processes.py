@@ -6,6 +6,7 @@ from counting_target import Counting, Open, worker
 
 from sync.deliver import deliver
 
+
 def test_four_processes_together_never_exceed_the_quota_and_send_everything_once(
     desk: Open, target: Counting, own_database_url: str, data_key: bytes
 ) -> None:
