@@ -2,10 +2,15 @@
 
 Two things orjson lets pass: of a key that stands twice in one object it keeps the last, and a whole number of more than
 64 bits becomes a float. ``strict`` refuses both, and then parsing takes three times as long.
+
+One thing it refuses is no reason to refuse a page: half of a surrogate pair, as systems write it that cut a text at a
+length in the middle of a letter. It is read as U+FFFD, which no mapping takes for text: the record is set aside, and
+its neighbours are not.
 """
 
 import codecs
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +23,10 @@ if TYPE_CHECKING:
 BOM = codecs.BOM_UTF8
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LONGEST = len(str(1 << 64))
+# Escapes one after the other, so that a backslash that is escaped itself begins none.
+_ESCAPE = re.compile(
+    rb"\\(?:(u[dD][89abAB]%b\\u[dD][c-fC-F]%b)|(u[dD][89a-fA-F]%b)|.)" % ((b"[0-9a-fA-F]{2}",) * 3), re.DOTALL
+)
 _MARKUP = ("text/html", "application/xhtml+xml")
 
 
@@ -45,7 +54,10 @@ def loads(body: bytes, *, strict: bool = False) -> Any:
     """A JSON text as a value; raises ``NotJson``."""
     text = body.removeprefix(BOM)
     try:
-        value = orjson.loads(text)
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            value = orjson.loads(_ESCAPE.sub(_whole, text))
     except orjson.JSONDecodeError as error:
         reason = _reason(text, error.pos)
     else:
@@ -54,6 +66,11 @@ def loads(body: bytes, *, strict: bool = False) -> Any:
         return value
     # Outside the handler: the error holds the whole text and must not be chained to ours.
     raise NotJson(reason)
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    """The escape itself, or that of U+FFFD for half of a pair."""
+    return rb"\ufffd" if escape[2] else escape[0]
 
 
 def _reason(text: bytes, position: int) -> str:

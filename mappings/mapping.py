@@ -1,6 +1,7 @@
 """A loaded mapping: what the rest of the house holds in its hands."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +70,16 @@ class Mapping:
         return self._convert("notice", steps) if "notice" in self.compiled else Converted([], [])
 
     def key_of(self, record: Record) -> str | None:
-        """The record's own key in its system, for messages to people; ``None`` when the record has none."""
+        """The record's own key in its system, for messages to people; ``None`` when the record has none.
+
+        Composed, cut to 64 letters and on one line; what cannot be shown (and a NUL cannot even be stored) is U+FFFD.
+        """
         for path in self.record_key:
             value: Any = record
             for name in path.split("."):
                 value = value.get(name) if isinstance(value, dict) else None
             if value.__class__ in (str, int) and value != "":
-                return str(value)[:64]
+                return _shown_key(str(value))
         return None
 
     def _convert(self, section: str, records: Sequence[Record]) -> Converted:
@@ -151,3 +155,8 @@ def _version(declared: int, files: list[Path]) -> str:
     for file in files:
         digest.update(file.read_bytes())
     return f"{declared}-{digest.hexdigest()}"
+
+
+def _shown_key(value: str) -> str:
+    key = unicodedata.normalize("NFC", value[:256])[:64]
+    return key if key.isprintable() else "".join(letter if letter.isprintable() else "\ufffd" for letter in key)

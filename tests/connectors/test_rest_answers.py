@@ -233,7 +233,6 @@ VN = "Nguyễn Thị Mẫu, phường Thử Nghiệm"
         (Reply(body='{"d": [{"t": "Nguyên Thi Mâu"}]}'.encode("cp1258")), "not UTF-8"),
         (Reply(body=b'{"d": [{"t": NaN}]}'), "not valid JSON"),
         (Reply(body=b'{"d": [{"t": 1e999}]}'), "not valid JSON"),
-        (Reply(body=b'{"d": [{"t": "\\ud800"}]}'), "not valid JSON"),
         (Reply(body=b'{"d": [{"t": 1}]} {}'), "not valid JSON"),
         (Reply(body=b'{"d": [{"t": 1}'), "not valid JSON"),
         (Reply(body=b'{"d": ' + b"[" * 5000 + b"]" * 5000 + b"}"), "not valid JSON"),
@@ -263,6 +262,22 @@ def test_an_answer_that_cannot_be_believed_is_broken_and_says_why(serve, tmp_pat
 )
 def test_json_is_taken_whatever_type_it_is_called(serve, tmp_path, reply):
     assert records(pull(serve, tmp_path, reply, {"records": "d"})) == [{"t": "ế"}]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"a\ud800", "a\ufffd"),
+        (r"\uDFFFb", "\ufffdb"),
+        (r"\ud83d\ude00\ud83d", "\U0001f600\ufffd"),
+        (r"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\\ud800 \ud800", "\\ud800 \ufffd"),
+        (r"\\\ud800\u0041", "\\\ufffdA"),
+    ],
+)
+def test_half_of_a_surrogate_pair_spoils_its_text_and_not_the_page(serve, tmp_path, written, read):
+    body = f'{{"d": [{{"t": "{written}"}}, {{"t": "{VN}"}}]}}'.encode()
+    assert records(pull(serve, tmp_path, Reply(body=body), {"records": "d"})) == [{"t": read}, {"t": VN}]
 
 
 @pytest.mark.parametrize(
