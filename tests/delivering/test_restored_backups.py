@@ -84,9 +84,7 @@ def _really_written(server: Served) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def test_p4_a_ledger_of_yesterday_sees_what_the_target_knows_better(
-    restored: World, server: Served, target: str
-) -> None:
+def test_p4_a_ledger_of_yesterday_sees_what_the_target_knows_better(restored: World, target: str) -> None:
     found = restored.compare(target, heal=False)
     assert {kind: number for kind, number in found.breaks.items() if number} == {
         "mismatch": len(CHANGED),
