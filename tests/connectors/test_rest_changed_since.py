@@ -288,3 +288,29 @@ def test_whatever_comes_and_changes_between_two_pages_is_read_in_the_end(
             read.update((record["ma"], record["luc"]) for record in records(pages))
             cursor = cursor_of(pages, cursor)
     assert read == {one: at.isoformat() for one, at in life.versions.items()}
+
+
+@pytest.mark.parametrize("options", [OPTIONS, SORTED], ids=["any order", "oldest first"])
+def test_p1_a_change_that_the_system_commits_late_is_read_within_the_overlap(tmp_path, options):
+    """It carries the time at which its transaction began, which the cursor has passed meanwhile."""
+    feed = Feed(25)
+    with reading(tmp_path, feed, options, overlap="10m") as pull:
+        first = pull()
+        began = feed.changed["id024"] - timedelta(minutes=5)
+        feed.changed["cham"] = began
+        assert datetime.fromisoformat(cursor_of(first)) > began, "else this proves nothing"
+        assert "cham" in ids(pull(cursor_of(first)))
+
+
+@pytest.mark.parametrize("options", [OPTIONS, SORTED], ids=["any order", "oldest first"])
+def test_our_own_clock_set_back_moves_no_cursor_back_and_loses_nothing(tmp_path, options):
+    feed = Feed(0)
+    feed.changed["cu"] = NOW - timedelta(hours=1)
+    with reading(tmp_path, feed, options, overlap="0s") as pull:
+        first = pull()
+        back = NOW - timedelta(days=1)
+        second = pull(cursor_of(first), back)
+        assert [page.cursor for page in second if page.cursor] == []
+        feed.changed["moi"] = NOW + timedelta(minutes=1)
+        assert "moi" in ids(pull(cursor_of(first), back))
+        assert "moi" in ids(pull(cursor_of(first), NOW + timedelta(hours=1)))

@@ -73,6 +73,29 @@ def test_any_other_fault_is_asked_again_and_stays_unknown(serve, contract, failu
     assert len(server.asked) == 4
 
 
+@pytest.mark.parametrize(
+    "fault_as_written",
+    [
+        "<s:Fault><s:Code/><s:Reason/></s:Fault>",
+        "<s:Fault><s:Code><s:Value/></s:Code></s:Fault>",
+        "<s:Fault><s:Detail/></s:Fault>",
+        "<s:Fault/>",
+        "<s:Fault><faultcode/><faultstring/><detail/></s:Fault>",
+        "<s:Fault><faultcode>S:Server</faultcode><faultstring>Trang không hợp lệ</faultstring></s:Fault>",
+    ],
+    ids=["empty code", "empty value", "empty detail", "nothing at all", "empty in the other version", "server's own"],
+)
+@pytest.mark.parametrize("soap12", [False, True], ids=["1.1", "1.2"])
+def test_p1_a_fault_that_says_nothing_is_asked_again_a_few_times_and_refuses_nothing(
+    serve, contract, fault_as_written, soap12
+):
+    """As npm soap, PHP and JAX-WS write them when something goes wrong inside, whoever is to blame."""
+    server = serve(answer(fault_as_written, soap12=soap12, status=500))
+    with pytest.raises(OutcomeUnknown):
+        pull(source_of(server, contract))
+    assert len(server.asked) == 4
+
+
 def test_faults_of_soap_12_and_mixtures_are_read(failure):
     assert isinstance(failure(fault12("env:Sender", status=400)), Refused)
     assert type(failure(fault12("env:Receiver"))) is OutcomeUnknown
