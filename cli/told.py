@@ -15,6 +15,7 @@ _VI = {
     "contract": "hợp đồng",
     "connection": "kết nối",
     "secret": "mã an toàn",
+    "certificate": "chứng thư số",
     "sign-in": "đăng nhập",
     "read": "đọc thử",
     "operation": "hàm",
@@ -45,7 +46,10 @@ _VI = {
     "{number} dossiers are fit for {targets}": "{number} hồ sơ đủ điều kiện gửi tới {targets}",
     "all {number} come out as written": "cả {number} ví dụ đều đúng",
     "this system calls us; what it said is in the inbox": "hệ thống này tự gọi đến; nội dung nằm trong hộp thư đến",
+    "our certificate {file} is good until {day}": "chứng thư số {file} của ta còn hiệu lực đến {day}",
     # not well
+    "our certificate {file} is good until {day} only": "chứng thư số {file} của ta chỉ còn hiệu lực đến {day}",
+    "our certificate {file} ended on {day}": "chứng thư số {file} của ta đã hết hạn ngày {day}",
     "{good} of {all} records are understood; set aside: {reasons}; unknown codes: {codes}": (
         "hiểu được {good}/{all} bản ghi; cách ly: {reasons}; mã chưa biết: {codes}"
     ),
@@ -81,6 +85,9 @@ _VI = {
         "Hỏi đơn vị quản lý đã đổi gì, rồi sửa schemas/wire/{contract} và ánh xạ '{mapping}'"
     ),
     "Correct 'contract' in {file}, or add the file": "Sửa 'contract' trong {file}, hoặc thêm tệp đó",
+    "Apply for a new one in time, then put its file into the extra of the connection": (
+        "Xin cấp chứng thư mới kịp thời, rồi đặt tệp của chứng thư vào phần extra của kết nối"
+    ),
     "Check again once there is one": "Kiểm tra lại khi đã có bản ghi",
     "Pull the systems that bring those dossiers, then check again": (
         "Thu thập các hệ thống mang hồ sơ đó đến, rồi kiểm tra lại"
