@@ -181,20 +181,20 @@ def pull(
             with ahead(pages) as fetched, ahead(_mapped(mapping, fetched)) as ready:
                 for page in ready:
                     counts = intake.store_page(context.engine, context.sealer, page.intake(run_id, entry))
+                    snapshot.add(page)
+                    if snapshot.is_whole and window is None:
+                        # Before its file is put away: whoever is killed here reads it once more.
+                        snapshots.complete(context.engine, system=plan.system, run_id=run_id, seen=snapshot.seen)
                     if page.page.after_store is not None:
                         page.page.after_store()
                     total.add(counts)
-                    snapshot.add(page)
                     if on_page:
                         on_page(counts)
-            if snapshot.is_whole and window is None:
-                snapshots.complete(context.engine, system=plan.system, run_id=run_id, seen=snapshot.seen)
         except BaseException as error:
             intake.finish_pull(context.engine, run_id, error=_reason(error))
             raise
         intake.finish_pull(context.engine, run_id, error=None)
-    if total.numbers["new"] or mapping.tells is mappings.Tells.PROGRESS:
-        _let_in_what_waited(context, started_by)
+    _let_in_what_waited(context, started_by)
     return PullReport(run_id=run_id, system=plan.system, label=plan.label, **total.numbers)
 
 
@@ -220,7 +220,7 @@ def open_codes(context: Context, entry: SourceEntry, *, now: datetime) -> Sequen
 
 
 def _let_in_what_waited(context: Context, started_by: str) -> None:
-    """Map progress again whose dossier has become known.
+    """Map progress again whose dossier has become known, by this pull or by one that died before it came to this.
 
     What keeps another system's records from being mapped again is no fault of this pull: they wait on, and
     ``hosync redrive`` says why.
