@@ -9,7 +9,7 @@ import pytest
 from connectors.catalog import load_catalog
 from schemas.times import VN
 from sync.context import Context
-from sync.pull import native_bytes, plan
+from sync.mapped import native_bytes, plan
 
 
 class _Catalog:
