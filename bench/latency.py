@@ -176,16 +176,20 @@ def report(engine: Engine, seen: Sequence[Seen], since: datetime) -> None:
     targets = sorted(acknowledged)
     took: dict[str, dict[str, list[float]]] = {target: {} for target in targets}
     to_all: dict[str, list[float]] = {}
-    quiet = 0
+    quiet = overtaken = 0
     for each in seen:
         arrived = [
             next((at for at in acknowledged[target].get(each.code, ()) if at >= each.at), None) for target in targets
         ]
+        last = max((at for at in arrived if at is not None), default=None)
+        if last is not None and any(other.code == each.code and each.at < other.at < last for other in seen):
+            overtaken += 1  # the answer may be to the later change
+            continue
         for target, at in zip(targets, arrived, strict=True):
             if at is not None:
                 took[target].setdefault(each.system, []).append(at - each.at)
-        if any(arrived):
-            to_all.setdefault(each.system, []).append(max(at for at in arrived if at is not None) - each.at)
+        if last is not None:
+            to_all.setdefault(each.system, []).append(last - each.at)
         else:
             quiet += 1
     heading = f"{'':<12}{'number':>8}{'p50 s':>9}{'p95 s':>9}{'max s':>9}"
@@ -193,7 +197,7 @@ def report(engine: Engine, seen: Sequence[Seen], since: datetime) -> None:
     for system in sorted(to_all):
         print(told(system, to_all[system]))
     print(told("all", [seconds for each in to_all.values() for seconds in each]))
-    print(f"({quiet} changes had nothing to tell a target: another system knew more)")
+    print(f"({overtaken} were followed by another change, {quiet} had nothing to tell: another system knew more)")
     print(f"\nBy target\n{heading}")
     for target in targets:
         print(told(target, [seconds for each in took[target].values() for seconds in each]))

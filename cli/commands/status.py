@@ -112,7 +112,7 @@ def _print(output: Output, found: Status) -> None:
     output.out.print(
         output.table(
             "From the change to its acknowledgement, last hour",
-            ("Target", "Told by", "Messages", "Half within", "95 % within", "Longest", "Since the source's own time"),
+            ("Target", "Told by", "Messages", "Half within", "95 % within", "Longest", "By the source's clock"),
             [row for target in found.targets for row in _latencies(texts, target)],
         )
     )
@@ -174,14 +174,10 @@ def _source(texts: Texts, source: SourceStatus) -> tuple[object, ...]:
 
 
 def _followed(texts: Texts, source: SourceStatus) -> Text:
-    """How often the source is looked at, and how many looks the numbers beside add up."""
-    if source.follow_s is None:
+    """How often the source is looked at now."""
+    if source.follow_s is None or not source.is_followed:
         return Text(texts("by schedule"), style="dim")
-    every = seconds_in_words(source.follow_s)
-    if not source.is_followed:
-        return Text(texts("not now ({every})", every=every), style="dim")
-    looks = source.last_run.looks if source.last_run else 0
-    return Text(texts("every {every}, {looks} looks", every=every, looks=looks), style="green")
+    return Text(seconds_in_words(source.follow_s), style="green")
 
 
 def _waiting(texts: Texts, target: TargetStatus) -> tuple[object, ...]:
@@ -197,7 +193,7 @@ def _latencies(texts: Texts, target: TargetStatus) -> list[tuple[object, ...]]:
     """From when a change could be seen, or its call came; and from the moment that the source gives for it."""
     rows: list[tuple[object, ...]] = []
     for each in target.last_hour:
-        aged = [each.aged_p50_s, each.aged_p95_s, each.aged_max_s]
+        aged = [each.aged_p50_s, each.aged_p95_s]
         told = "a call" if each.called else "looking"
         times = [seconds_in_words(seconds) for seconds in (each.p50_s, each.p95_s, each.max_s)]
         own = " / ".join(seconds_in_words(seconds) for seconds in aged if seconds is not None)

@@ -97,8 +97,7 @@ def test_p1_p2_p3_changes_and_calls_reach_every_target_and_every_pull_adds_up(
 
 
 def test_p3_p5_of_two_followers_one_is_killed_and_no_target_holds_anything_twice(read_once: Province) -> None:
-    with _following(read_once):
-        first = read_once.start("follow", json_too=False)
+    with _following(read_once), _following(read_once) as first:
         with ThreadPoolExecutor(1) as pool:
             moving = pool.submit(read_once.advance, 7)
             assert read_once.kill_after(first, "province", 3)
@@ -118,8 +117,7 @@ def test_a_system_that_fails_holds_up_no_other_and_is_named(read_once: Province)
         read_once.advance(2)
         others = _truth(read_once, without="xaydung")
         _until(lambda: _is_at(read_once, "feed", others), "the others wait for the one that fails")
-        _until(lambda: _last_run(read_once, "xaydung")["status"] == "failed", "nobody says that it fails")
-        assert _last_run(read_once, "xaydung")["error"]
+        _until(lambda: bool(_last_run(read_once, "xaydung")["error"]), "nobody says that it fails")
         requests.delete(faults, timeout=30).raise_for_status()
         _until(lambda: _is_everywhere(read_once), "it is not looked at any more once it is well")
 
