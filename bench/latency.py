@@ -162,7 +162,7 @@ def told(what: str, seconds: Sequence[float]) -> str:
     """Count, median, 95 % and longest."""
     if not seconds:
         return f"{what:<12}{'-':>8}"
-    p95 = statistics.quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
+    p95 = statistics.quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) > 1 else seconds[0]
     return f"{what:<12}{len(seconds):>8}{statistics.median(seconds):>9.1f}{p95:>9.1f}{max(seconds):>9.1f}"
 
 
