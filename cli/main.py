@@ -262,6 +262,21 @@ def pull(
 
 
 @app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
+def follow(lang: Lang) -> None:
+    """Theo dõi liên tục. / Look at the sources all the time and deliver what is new at once, until Ctrl-C.
+
+    What the DAG follow_ledger does, without Airflow. It may run beside it.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import follow as command
+
+        return command.run(output)
+
+    do(lang, work)
+
+
+@app.command(rich_help_panel=BY_HAND, epilog=EPILOG)
 def inbound(
     lang: Lang,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",

@@ -29,6 +29,9 @@ _VI = {
     "Stopping; Ctrl-C again ends everything at once.": "Đang dừng; nhấn Ctrl-C lần nữa để dừng ngay.",
     "Everything has stopped after {seconds:.1f} s.": "Mọi thứ đã dừng sau {seconds:.1f} giây.",
     "Running. Ctrl-C stops everything.": "Đang chạy. Nhấn Ctrl-C để dừng.",
+    "From now on what changes in a source is at the targets within a minute.": (
+        "Từ bây giờ, thay đổi ở hệ thống nguồn đến các hệ thống đích trong vòng một phút."
+    ),
     "Where to look": "Xem ở đâu",
     "Airflow": "Airflow",
     "Sync monitor": "Giám sát đồng bộ",
@@ -76,9 +79,15 @@ _VI = {
     "No secret": "Sai mã",
     "Waiting since": "Chờ từ",
     "Deliveries": "Gửi",
-    "From change to acknowledgement": "Từ thay đổi đến xác nhận",
+    "From the change to its acknowledgement, last hour": "Từ thay đổi đến xác nhận, trong giờ qua",
+    "Told by": "Biết qua",
+    "a call": "cuộc gọi đến",
+    "looking": "đọc nguồn",
+    "Messages": "Bản tin",
+    "By the source's clock": "Theo giờ ở nguồn",
+    "Followed": "Theo dõi",
+    "by schedule": "theo lịch",
     "Late": "Trễ",
-    "Last hour": "Giờ qua",
     "Half within": "Một nửa trong",
     "95 % within": "95 % trong",
     "Longest": "Lâu nhất",
@@ -271,6 +280,9 @@ _VI = {
     "Add to 'keys' in the extra of connection {connection}:": (
         "Thêm vào 'keys' trong phần extra của kết nối {connection}:"
     ),
+    "Following {systems}. Ctrl-C ends it.": "Đang theo dõi {systems}. Nhấn Ctrl-C để dừng.",
+    "{system}: {new} new, {changed} changed": "{system}: {new} mới, {changed} thay đổi",
+    "{target}: {number} messages taken": "{target}: đã nhận {number} bản tin",
     "Comparing with {target}": "Đang đối soát với {target}",
     "Accepted": "Đã nhận",
     "Rejected": "Từ chối",

@@ -212,6 +212,10 @@ class SourceEntry(Entry):
     dots between, ``[]`` after the name of a list (``value[].ketQuaXuLy.phieuLLTP``)."""
     pull: Pull
     """How it is read."""
+    follow: Duration | None = None
+    """How often it is looked at while hosync follows (the DAG ``follow_ledger``), counted from the beginning of a look;
+    one that takes longer than half of this is followed by a pause as long as it took. ``null``: only by its schedule. A
+    system that calls us is heard at once; for it this is how often its inbox is looked at without a call."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "SourceEntry":
@@ -223,6 +227,8 @@ class SourceEntry(Entry):
             raise inconsistent("pull", "open_list", "style 'open-list' needs it")
         if self.pull.open_list is not None and self.pull.style not in (PullStyle.OPEN_LIST, PullStyle.INBOUND):
             raise inconsistent("pull", "open_list", "only the styles 'open-list' and 'inbound' take it")
+        if self.follow is not None and self.follow < timedelta(seconds=1):
+            raise inconsistent("follow", "a system is looked at once a second at most")
         return self
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_parsing_context
+from airflow.sdk import Asset, AssetAlias, ExceptionRetryPolicy, RetryAction, RetryRule, get_parsing_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from schemas.times import VN
@@ -92,6 +92,11 @@ def redriven() -> Asset:
 def delivered(target: str) -> Asset:
     """This target has acknowledged something."""
     return Asset(name=f"hosync/delivered/{target}", uri=f"x-hosync://delivered/{target}", group="hosync")
+
+
+def followed() -> AssetAlias:
+    """Stands for the assets ``delivered`` of the targets that the follower has brought something to."""
+    return AssetAlias(name="hosync/followed", group="hosync")
 
 
 def healing(target: str) -> Asset:

@@ -79,6 +79,8 @@ PARAMS = {
 
 log = logging.getLogger("hosync.pull")
 
+LOCK_WAIT_S = 60.0  # a look of the follower is soon over
+
 COUNTS = ("pages", "fetched", "new", "changed", "unchanged", "stale", "quarantined")
 
 # A source serves people too: its pool lets few windows at once through, over all runs and backfills. Two tasks never
@@ -114,7 +116,9 @@ def build(entry: SourceEntry) -> DAG:
             with Context.from_env() as context:
                 windows = plan(context, system, now=now(), full=params["full"], **span)
                 if len(windows) == 1:
-                    report = pull_window(context, windows[0], started_by=f"airflow {dag_run.run_id}", now=now())
+                    report = pull_window(
+                        context, windows[0], started_by=f"airflow {dag_run.run_id}", now=now(), wait_s=LOCK_WAIT_S
+                    )
                     announce([report.model_dump(mode="json")], ti, outlet_events)
                     return []
             most = conf.getint("core", "max_map_length")

@@ -126,6 +126,14 @@ def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
             """Fails when the target took nothing although something was sent; skipped when nothing was due."""
             counts = total(list(reports), COUNTS) | {"remaining": min(report["remaining"] for report in reports)}
             log.info("%s: %s", target, in_words(counts))
+            # A correction is looked at once more but does not start another one: see reconcile.py.
+            healed = [
+                event.extra
+                for asset, events in triggering_asset_events.items()
+                if asset.name == correction.name
+                for event in events
+            ]
+            corrected = sum(int((extra or {}).get("healed", 1)) for extra in healed)
             if not counts["accepted"] + counts["resolved_by_asking"]:
                 resting = {report.get("resting") for report in reports} & AT_REST
                 if resting:
@@ -136,10 +144,11 @@ def build(entry: TargetEntry, sources: Sequence[SourceEntry]) -> DAG:
                         f"Không mất dữ liệu, lượt sau gửi lại. Chạy `hosync check {target}`. / Nothing is lost, the "
                         f"next run sends again. Run `hosync check {target}`."
                     )
-                skip(log, f"{target}: không có gì được gửi / nothing was sent")
-            # A correction is looked at once more but does not start another one: see reconcile.py.
-            causes = {asset.name for asset in triggering_asset_events}
-            outlet_events[done].extra = {**counts, "correction": correction.name in causes}
+                if not corrected:
+                    skip(log, f"{target}: không có gì được gửi / nothing was sent")
+                # The follower was faster; its own word to the comparison comes when its run ends.
+                counts["accepted"] = corrected
+            outlet_events[done].extra = {**counts, "correction": bool(corrected)}
 
         summary(deliver.expand(worker=list(range(1, entry.workers + 1))))
     return dag

@@ -42,18 +42,28 @@ _STEP_FROM_DOSSIER = (
 )
 
 
-def claim(engine: Engine, sealer: Sealer, target: str, *, owner: UUID, limit: int, lease_s: float) -> list[Claimed]:
+def claim(
+    engine: Engine,
+    sealer: Sealer,
+    target: str,
+    *,
+    owner: UUID,
+    limit: int,
+    lease_s: float,
+    only_news: bool = False,
+) -> list[Claimed]:
     """Lease up to ``limit`` due dossiers of ``target`` to ``owner`` for ``lease_s`` seconds.
 
     Corrections first, then news, then what catches up; within each the agencies take turns, the oldest of each first.
-    Leases that ran out come before all: without a written intent they are due again, with one they are in doubt.
+    ``only_news`` leaves what catches up to others. Leases that ran out come before all: without a written intent they
+    are due again, with one they are in doubt.
     """
     with transaction(engine) as cursor:
         cursor.execute(delivery_sql.END_EXPIRED_LEASES, {"target": target})
         with cursor.connection.cursor(row_factory=dict_row) as named:
             keys = {"target": target, "owner": owner, "lease_s": lease_s}
             rows: list[dict[str, Any]] = []
-            for priority in delivery_sql.PRIORITIES:
+            for priority in delivery_sql.NEWS if only_news else delivery_sql.PRIORITIES:
                 rows += _in_turns(named, {**keys, "priority": priority}, limit - len(rows))
             if not rows:
                 return []
@@ -148,6 +158,12 @@ def release(engine: Engine, target: str, owner: UUID, *, not_sent: Sequence[Send
             cursor.execute(delivery_sql.TAKE_BACK, keys)
         cursor.execute(delivery_sql.RELEASE, {"target": target, "owner": owner, "delay_s": delay_s})
         return cursor.rowcount
+
+
+def has_news(engine: Engine, target: str) -> bool:
+    """Whether there is something to send now, or to look at, that is not only catching up; next to nothing to ask."""
+    with reading(engine) as connection:
+        return bool(connection.execute(text(delivery_sql.HAS_NEWS), {"target": target}).scalar())
 
 
 def backlog(engine: Engine, target: str) -> Backlog:
@@ -266,9 +282,8 @@ def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Sett
         )
     effects = [effect_of(group) for group in mine]
     limits = {"most_strikes": patience.strikes, "longest_s": patience.longest_s}
-    waited: dict[int, float | None] = dict(
-        cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, "rows": _json(effects)})
-    )
+    settled = cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, "rows": _json(effects)})
+    took = {dossier_id: {"waited_s": waited, "aged_s": aged} for dossier_id, waited, aged in settled}
     lasts = {id(group[-1]) for group in mine}
     attempts = [
         {
@@ -278,7 +293,7 @@ def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Sett
             "step": each.step,
             "outcome": each.outcome,
             "reason": each.reason,
-            "waited_s": waited.get(each.dossier_id) if id(each) in lasts else None,
+            **(took.get(each.dossier_id, {}) if id(each) in lasts else {}),
         }
         for group in mine
         for each in group

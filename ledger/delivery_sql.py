@@ -12,6 +12,7 @@ URGENT = 0  # corrections: a citizen sees something wrong right now
 NORMAL = 5
 BACKFILL = 9  # first loads, full loads, spans of the past, replays: no news
 PRIORITIES = (URGENT, NORMAL, BACKFILL)
+NEWS = (URGENT, NORMAL)
 BUCKETS = 64  # agencies take turns by their bucket
 
 # --- feed -------------------------------------------------------------------------------------------------------
@@ -47,16 +48,21 @@ WAIT_FOR_PAGES = f"SELECT pg_advisory_xact_lock({PAGES_BEING_STORED})"
 # A worker may have read, sent and acknowledged the new version before the feed came to it: then nothing is due.
 # A row that was given up in doubt is in doubt again: the newer version does not tell what became of the older one.
 EXPAND_FEED = f"""
-    INSERT INTO delivery AS held (target, dossier_id, state, priority, bucket, due_at, wanted_since, wanted_version,
-                                  wanted_step)
+    INSERT INTO delivery AS held (target, dossier_id, state, priority, bucket, due_at, wanted_since, changed_since,
+                                  wanted_version, wanted_step)
     SELECT %(target)s, dossier.id, 'due', CASE WHEN run.catches_up THEN {BACKFILL} ELSE {NORMAL} END,
            hashtextextended(dossier.agency_code, 0) & {BUCKETS - 1}, now(), coalesce(page.told_at, changed_at_ledger),
-           version, last_step
+           CASE WHEN source.at <= page.told_at THEN source.at END, version, last_step
     FROM dossier
     LEFT JOIN LATERAL (
         SELECT told_at, run_id FROM pull_page WHERE pull_page.change_no = dossier.change_no LIMIT 1
     ) page ON true
     LEFT JOIN pull_run run ON run.run_id = page.run_id
+    LEFT JOIN dossier_reading guest ON guest.dossier_id = dossier.id AND guest.system = run.system
+    CROSS JOIN LATERAL (
+        -- A clock that is ahead of ours says nothing about how long ago that was.
+        SELECT CASE WHEN run.system = dossier.home_system THEN dossier.source_at ELSE guest.source_at END AS at
+    ) source
     WHERE dossier.change_no > %(seen)s AND dossier.change_no <= %(upto)s
     ORDER BY dossier.id
     ON CONFLICT (target, dossier_id) DO UPDATE
@@ -70,12 +76,23 @@ EXPAND_FEED = f"""
         END,
         due_at = CASE WHEN held.state IN ('idle', 'dead') THEN now() ELSE held.due_at END,
         wanted_since = CASE WHEN held.state IN ('idle', 'dead') THEN excluded.wanted_since ELSE held.wanted_since END,
+        changed_since = CASE WHEN held.state IN ('idle', 'dead') THEN excluded.changed_since
+                             ELSE least(held.changed_since, excluded.changed_since) END,
         priority = CASE WHEN held.state IN ('idle', 'dead') THEN excluded.priority
                         ELSE least(held.priority, excluded.priority) END,
         bucket = excluded.bucket,
         attempts = CASE WHEN held.state = 'dead' THEN 0 ELSE held.attempts END,
         strikes = 0, failing_since = NULL
     WHERE excluded.wanted_version > held.wanted_version
+"""
+
+HAS_NEWS = f"""
+    SELECT EXISTS (SELECT FROM delivery
+                   WHERE target = :target AND state IN ('due', 'doubt') AND priority < {BACKFILL} AND due_at <= now())
+        OR EXISTS (SELECT FROM delivery
+                   WHERE target = :target AND state = 'leased' AND priority < {BACKFILL} AND lease_until < now())
+        OR EXISTS (SELECT FROM dossier
+                   WHERE change_no > coalesce((SELECT seen FROM target_feed WHERE target_feed.target = :target), 0))
 """
 
 # --- claiming ---------------------------------------------------------------------------------------------------
@@ -247,7 +264,7 @@ SETTLE = f"""
                     ELSE 'due'
                 END
             END AS state,
-            failing.is_strike, held.priority AS former_priority, held.wanted_since
+            failing.is_strike, held.priority AS former_priority, held.wanted_since, held.changed_since
         FROM effect
         JOIN delivery held ON held.target = %(target)s AND held.dossier_id = effect.dossier_id
         LEFT JOIN target_gate gate ON gate.target = %(target)s
@@ -281,13 +298,16 @@ SETTLE = f"""
     WHERE delivery.target = %(target)s AND delivery.dossier_id = after.dossier_id
     RETURNING delivery.dossier_id,
               CASE WHEN after.state = 'idle' AND former_priority < {BACKFILL}
-                   THEN extract(epoch FROM now() - after.wanted_since)::float8 END
+                   THEN extract(epoch FROM now() - after.wanted_since)::float8 END,
+              CASE WHEN after.state = 'idle' AND former_priority < {BACKFILL}
+                   THEN extract(epoch FROM now() - after.changed_since)::float8 END
 """
 RECORD_ATTEMPTS = """
-    INSERT INTO delivery_attempt (at, target, dossier_id, phase, version, step, outcome, reason, waited_s)
+    INSERT INTO delivery_attempt (at, target, dossier_id, phase, version, step, outcome, reason, waited_s, aged_s)
     SELECT now(), %(target)s, attempt.*
     FROM json_to_recordset(%(rows)s) AS attempt (
-        dossier_id bigint, phase text, version bigint, step int, outcome text, reason text, waited_s float4)
+        dossier_id bigint, phase text, version bigint, step int, outcome text, reason text, waited_s float4,
+        aged_s float4)
 """
 # What was written to be sent and surely was not: as if it had never been claimed.
 TAKE_BACK = """

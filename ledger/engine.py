@@ -18,8 +18,13 @@ _NOT_A_LOSS = frozenset({"40P01", "40001", "55P03"})
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
-def open_engine(url: str | None = None) -> Engine:
+_KEPT = 5  # connections that stay open while nobody uses them
+
+
+def open_engine(url: str | None = None, *, connections: int = 15) -> Engine:
     """Connect to ``url``, by default ``HOSYNC_DATABASE_URL`` (``postgresql+psycopg://user:password@host/database``).
+
+    ``connections``: how many there may be at once; who needs one more waits.
 
     Raises ``LedgerUnavailable`` when it is missing, malformed, not PostgreSQL, or does not answer.
     """
@@ -37,6 +42,8 @@ def open_engine(url: str | None = None) -> Engine:
         parsed.set(drivername="postgresql+psycopg"),
         hide_parameters=True,  # an error must never print the personal data that was bound
         pool_pre_ping=True,
+        pool_size=_KEPT,
+        max_overflow=connections - _KEPT,
         connect_args={"options": "-c timezone=UTC", "application_name": "hosync"},
     )
     try:

@@ -10,7 +10,7 @@ a number that was seen is final (``feed.py`` needs more, because its transaction
 therefore stored one after the other, several hundred a second.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -62,6 +62,25 @@ def calls(engine: Engine) -> Mapping[str, Calls]:
     with reading(engine) as connection:
         rows = connection.execute(text(inbox_sql.CALLS)).mappings().all()
     return {row["system"]: Calls(**{name: value for name, value in row.items() if name != "system"}) for row in rows}
+
+
+@contextmanager
+def listening(engine: Engine) -> Iterator[Callable[[float], frozenset[str]]]:
+    """Listen for calls, on a connection of its own. Yields ``heard(timeout_s)``: waits for calls and tells which
+    systems made them, none when nobody called. What came before is not told.
+
+    Raises ``LedgerUnavailable``. Like session locks it needs a direct connection, or a pooler in session mode.
+    """
+    with loss_explained(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        connection.detach()  # it listens for ever: nobody else may get it from the pool
+        raw.execute(inbox_sql.LISTEN)
+
+        def heard(timeout_s: float) -> frozenset[str]:
+            return frozenset(each.payload for each in raw.notifies(timeout=timeout_s, stop_after=1))
+
+        yield heard
 
 
 class Inbox:

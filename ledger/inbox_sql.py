@@ -2,7 +2,7 @@
 
 # One statement and one round trip, so that nobody holds a system's turn while a client sleeps. The turn comes before
 # the number: the numbers of one system become visible in their order, and a reader that goes on from the highest one
-# it saw misses nothing.
+# it saw misses nothing. Whoever listens is told once the call is durable, never before.
 PUT = """
     WITH turn AS MATERIALIZED (
         SELECT pg_advisory_xact_lock(hashtextextended('hosync inbox:' || %(system)s, 0))
@@ -10,7 +10,7 @@ PUT = """
         INSERT INTO inbox (system, kind, digest, body, remote)
         SELECT %(system)s, %(kind)s, %(digest)s, %(body)s, %(remote)s FROM turn
         ON CONFLICT (system, digest) DO NOTHING
-        RETURNING message_id
+        RETURNING pg_notify('hosync_inbox', system)
     )
     INSERT INTO inbox_tally (system, day, outcome, calls)
     SELECT %(system)s, (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date,
@@ -18,6 +18,7 @@ PUT = """
     ON CONFLICT (system, day, outcome) DO UPDATE SET calls = inbox_tally.calls + excluded.calls
     RETURNING outcome
 """
+LISTEN = "LISTEN hosync_inbox"
 COUNT = """
     INSERT INTO inbox_tally (system, day, outcome, calls)
     VALUES (%(system)s, (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date, %(outcome)s, %(calls)s)

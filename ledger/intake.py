@@ -7,6 +7,7 @@ a process may be killed at any point: on the next start the cursor still stands 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -27,7 +28,7 @@ from ledger.errors import (
 )
 from ledger.judging import Verdict
 from ledger.locks import session_lock
-from ledger.page_store import count, judge_page, write_page
+from ledger.page_store import count, judge_page, only_repeats, write_page
 from ledger.quarantine import Broken, broken, clashing, close_redriven, homeless, quarantine, resolve
 from ledger.reading import Reading, read
 from ledger.sealing import KEY_VARIABLE, Sealer
@@ -50,6 +51,44 @@ def start_pull(
     return run_id
 
 
+class Look(NamedTuple):
+    """A look under way: the run that it adds to, and how many pages that run has already."""
+
+    run_id: UUID
+    pages: int
+
+
+class NoLook(StrEnum):
+    """Why there is nothing to look at."""
+
+    NEVER_READ = "never read"  # a first load is the business of a pull
+    FRESH = "fresh"  # somebody has just looked
+
+
+def start_look(engine: Engine, *, system: str, started_by: str, fresh_s: float) -> Look | NoLook:
+    """Begin one of many small pulls, under ``system_lock``; ``finish_pull`` ends it like any other.
+
+    The looks of one follower add up in one run an hour; after one that failed there is another run. A system that was
+    read to the end within ``fresh_s`` seconds, or never, is not looked at.
+    """
+    with transaction(engine) as cursor:
+        was_read, is_fresh = cursor.execute(intake_sql.WAS_READ, {"system": system, "fresh_s": fresh_s}).fetchone() or (
+            False,
+            False,
+        )
+        if not was_read:
+            return NoLook.NEVER_READ
+        if is_fresh:
+            return NoLook.FRESH
+        keys = {"system": system, "started_by": started_by}
+        again = cursor.execute(intake_sql.LOOK_AGAIN, keys).fetchone()
+        if again:
+            return Look(*again)
+        run_id = uuid4()
+        cursor.execute(intake_sql.START_LOOKING, keys | {"run_id": run_id})
+        return Look(run_id, 0)
+
+
 def finish_pull(engine: Engine, run_id: UUID, *, error: str | None) -> None:
     """Close a run as succeeded, or as failed with ``error`` (words for people, no personal data)."""
     with transaction(engine) as cursor:
@@ -59,13 +98,13 @@ def finish_pull(engine: Engine, run_id: UUID, *, error: str | None) -> None:
 
 
 @contextmanager
-def system_lock(engine: Engine, system: str) -> Iterator[None]:
-    """One pull per system at a time; raises ``AlreadyRunning``.
+def system_lock(engine: Engine, system: str, *, wait_s: float = 0.0) -> Iterator[None]:
+    """One pull per system at a time; raises ``AlreadyRunning`` when another one takes longer than ``wait_s``.
 
     Who gets the lock knows that no other pull of this system lives: runs that are still marked as running were
     killed, and are marked as interrupted.
     """
-    with loss_explained(), session_lock(engine, "pull of", system) as connection:
+    with loss_explained(), session_lock(engine, "pull of", system, wait_s=wait_s) as connection:
         connection.execute(text(intake_sql.MARK_INTERRUPTED_RUNS), {"system": system})
         yield
 
@@ -136,7 +175,7 @@ class _Prepared(NamedTuple):
     readings: Sequence[Reading]
     problems: Sequence[Broken]
     raw_digest: bytes
-    archived: bytes
+    archived: bytes | None  # of a page that may turn out not to be kept, only then
 
 
 def _prepare(sealer: Sealer, page: PageIntake) -> _Prepared:
@@ -147,7 +186,7 @@ def _prepare(sealer: Sealer, page: PageIntake) -> _Prepared:
         ],
         problems=[broken(problem, sealer) for problem in page.problems],
         raw_digest=sealer.digest(page.raw),
-        archived=pack(page.raw, sealer),
+        archived=None if page.only_news else pack(page.raw, sealer),
     )
 
 
@@ -175,7 +214,7 @@ def _store(database: Cursor, sealer: Sealer, page: PageIntake, prepared: _Prepar
     told_again(database, page.system, [each.known.dossier_id for each in judged.judgements if each.known])
     refused = [clashing(reading, sealer) for reading in judged.clashes]
     refused += [homeless(reading, page.natives[reading.position], sealer) for reading in judged.homeless]
-    quarantine(database, page, [*prepared.problems, *refused])
+    newly_set_aside = quarantine(database, page, [*prepared.problems, *refused])
     close_redriven(database, page, {reading.position for reading in (*judged.clashes, *judged.homeless)})
 
     verdicts = count(judged)
@@ -187,12 +226,29 @@ def _store(database: Cursor, sealer: Sealer, page: PageIntake, prepared: _Prepar
         stale=verdicts[Verdict.STALE],
         quarantined=len(page.problems) + len(refused),
     )
-    _add_page(database, page, counts, prepared, cursor_before, change_no)
+    known_before = not newly_set_aside and only_repeats(judged, page.system)
+    if page.only_news and _is_repeated(database, page, counts, prepared, known_before=known_before):
+        database.execute(intake_sql.ADD_PAGE_TO_RUN, [*_numbers(counts), page.run_id])
+        database.execute(intake_sql.ADD_REPEATED_TO_RUN, [counts.fetched, page.run_id])
+    else:
+        _add_page(database, sealer, page, counts, prepared, cursor_before, change_no)
     if page.cursor is not None:
         moved = database.execute(intake_sql.MOVE_CURSOR, [page.system, page.cursor, run_seq]).fetchone()
         if not moved:
             raise RunSuperseded(page.system, page.run_id)
     return counts
+
+
+def _is_repeated(
+    database: Cursor, page: PageIntake, counts: PageCounts, prepared: _Prepared, *, known_before: bool
+) -> bool:
+    """Whether nothing would be lost if the page were not kept: its records are, or its very bytes, in the same run."""
+    if counts.new or counts.changed:
+        return False
+    if known_before:
+        return True
+    row = database.execute(intake_sql.IS_KEPT, [page.run_id, prepared.raw_digest]).fetchone()
+    return bool(row and row[0])
 
 
 def _require_key(database: Cursor, sealer: Sealer) -> None:
@@ -215,27 +271,26 @@ def _already_stored(page: PageIntake, prepared: _Prepared, stored: Sequence[Any]
     )
 
 
+def _numbers(counts: PageCounts) -> list[int]:
+    return [counts.fetched, counts.new, counts.changed, counts.unchanged, counts.stale, counts.quarantined]
+
+
 def _add_page(
     database: Cursor,
+    sealer: Sealer,
     page: PageIntake,
     counts: PageCounts,
     prepared: _Prepared,
     cursor_before: str | None,
     change_no: int,
 ) -> None:
-    numbers = [
-        counts.fetched,
-        counts.new,
-        counts.changed,
-        counts.unchanged,
-        counts.stale,
-        counts.quarantined,
-    ]
+    numbers = _numbers(counts)
     cursor_after = cursor_before if page.cursor is None else page.cursor
     described = [page.mapping_version, page.media_type, prepared.raw_digest]
     moments = [page.fetched_at, page.told_at or page.fetched_at, change_no]
     database.execute(
         intake_sql.ADD_PAGE, [page.run_id, page.number, *numbers, cursor_before, cursor_after, *described, *moments]
     )
-    database.execute(intake_sql.ARCHIVE_PAGE, [page.run_id, page.number, len(page.raw), prepared.archived])
+    archived = prepared.archived or pack(page.raw, sealer)
+    database.execute(intake_sql.ARCHIVE_PAGE, [page.run_id, page.number, len(page.raw), archived])
     database.execute(intake_sql.ADD_PAGE_TO_RUN, [*numbers, page.run_id])

@@ -18,6 +18,30 @@ START_RUN = """
                 WHERE system = %(system)s AND status = 'succeeded' AND mode IN ('incremental', 'full')
             )))
 """
+# The looks of an hour add up in one run. It gets a new number each time, as the newest run of its system must have.
+LOOK_AGAIN = """
+    UPDATE pull_run
+    SET status = 'running', finished_at = NULL, looks = looks + 1, seq = DEFAULT
+    WHERE run_id = (
+        SELECT run_id FROM pull_run
+        WHERE system = %(system)s AND looks IS NOT NULL AND started_by = %(started_by)s
+        ORDER BY seq DESC LIMIT 1
+    )
+      AND status = 'succeeded' AND date_trunc('hour', started_at) = date_trunc('hour', now())
+    RETURNING run_id, pages
+"""
+START_LOOKING = """
+    INSERT INTO pull_run (run_id, system, mode, started_by, status, looks)
+    VALUES (%(run_id)s, %(system)s, 'incremental', %(started_by)s, 'running', 1)
+"""
+WAS_READ = """
+    SELECT count(*) > 0, coalesce(max(finished_at) > now() - make_interval(secs => %(fresh_s)s), false)
+    FROM (
+        SELECT finished_at FROM pull_run
+        WHERE system = %(system)s AND status = 'succeeded' AND mode IN ('incremental', 'full')
+        ORDER BY seq DESC LIMIT 1
+    ) newest
+"""
 FINISH_RUN = """
     UPDATE pull_run
     SET status = CASE WHEN %(error)s::text IS NULL THEN 'succeeded' ELSE 'failed' END,
@@ -51,6 +75,12 @@ ADD_PAGE_TO_RUN = """
     UPDATE pull_run
     SET pages = pages + 1, fetched = fetched + %s, new_ = new_ + %s, changed = changed + %s,
         unchanged = unchanged + %s, stale = stale + %s, quarantined = quarantined + %s
+    WHERE run_id = %s
+"""
+IS_KEPT = "SELECT EXISTS (SELECT FROM pull_page WHERE run_id = %s AND raw_digest = %s)"
+ADD_REPEATED_TO_RUN = """
+    UPDATE pull_run
+    SET repeated_pages = repeated_pages + 1, repeated = repeated + %s
     WHERE run_id = %s
 """
 ARCHIVE_PAGE = "INSERT INTO page_archive (stored_at, run_id, number, raw_size, body) VALUES (now(), %s, %s, %s, %b)"
@@ -174,6 +204,9 @@ ADD_STEPS = f"""
 # --- quarantine -------------------------------------------------------------------------------------------------
 
 ANY_OPEN = "SELECT 1 FROM quarantine WHERE system = %s AND state = 'open' LIMIT 1"
+SET_ASIDE_BEFORE = """
+    SELECT count(*) FROM quarantine WHERE system = %s AND native_digest = ANY(%s) AND state <> 'redriven'
+"""
 RESOLVE_QUARANTINE = """
     UPDATE quarantine
     SET state = 'redriven', resolved_at = now(), resolution = 'a later page brought a good record'

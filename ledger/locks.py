@@ -6,6 +6,7 @@ session breaks, another process may begin while this one still runs, so what it 
 number with the cursor, a delivery's token).
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -19,16 +20,24 @@ _TRY = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 _RELEASE = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 
 
+_TRY_AGAIN_S = 0.25
+
+
 @contextmanager
-def session_lock(engine: Engine, kind: str, name: str) -> Iterator[Connection]:
-    """Hold the lock ``kind:name`` on a connection of its own; raises ``AlreadyRunning`` when another holds it."""
+def session_lock(engine: Engine, kind: str, name: str, *, wait_s: float = 0.0) -> Iterator[Connection]:
+    """Hold the lock ``kind:name`` on a connection of its own; raises ``AlreadyRunning`` when another holds it for
+    longer than ``wait_s``.
+    """
     key = {"name": f"hosync {kind}:{name}"}
     # Autocommit: a session that waits inside a transaction would hold back vacuum and the change feed.
     with loss_explained():
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     with connection:
-        if not connection.execute(_TRY, key).scalar():
-            raise AlreadyRunning(f"{kind} {name}")
+        deadline = time.monotonic() + wait_s
+        while not connection.execute(_TRY, key).scalar():
+            if time.monotonic() >= deadline:
+                raise AlreadyRunning(f"{kind} {name}")
+            time.sleep(_TRY_AGAIN_S)
         try:
             yield connection
         finally:

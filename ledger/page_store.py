@@ -42,6 +42,17 @@ def count(judged: Sorted) -> Counter[Verdict]:
     return verdicts
 
 
+def only_repeats(judged: Sorted, system: str) -> bool:
+    """Whether every reading of the page is, word for word, the last one that this system gave before."""
+    return all(
+        each.known is not None
+        and (held := each.known.reading_of(system)) is not None
+        and held.content_hash == each.newest.content_hash
+        and all(verdict is Verdict.UNCHANGED for _, verdict in each.older)
+        for each in judged.judgements
+    )
+
+
 def write_page(cursor: Cursor, judged: Sorted, *, system: str, sealer: Sealer, change_no: int) -> None:
     """Write what the judgements say. Raises ``UniqueViolation`` when another page has just created a dossier."""
     new = sorted((each for each in judged.judgements if each.known is None), key=lambda each: each.newest.dossier.code)

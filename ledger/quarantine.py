@@ -98,17 +98,19 @@ def resolve(cursor: Cursor, system: str, judged: Sorted) -> None:
         cursor.execute(intake_sql.RESOLVE_QUARANTINE, [system, list(keys), UNKNOWN_DOSSIER])
 
 
-def quarantine(cursor: Cursor, page: PageIntake, records: Sequence[Broken]) -> None:
-    """Set records aside; the very same record seen again adds to its row's counter."""
+def quarantine(cursor: Cursor, page: PageIntake, records: Sequence[Broken]) -> int:
+    """Set records aside; the very same record seen again adds to its row's counter. Returns how many are new."""
     distinct = {record.native_digest: record for record in records}
     if not distinct:
-        return
+        return 0
+    found = cursor.execute(intake_sql.SET_ASIDE_BEFORE, [page.system, list(distinct)]).fetchone()
     # A record that is mapped again has not been told again.
     seen = Counter(record.native_digest for record in records if page.redriven is None)
     times = [seen[digest] for digest in distinct]
     columns = [list(column) for column in zip(*distinct.values(), strict=True)]
     told = [page.system, page.mapping_version, page.run_id, page.run_id, page.fetched_at]
     cursor.execute(intake_sql.QUARANTINE, [*told, *columns, times])
+    return len(distinct) - (found[0] if found else 0)
 
 
 def close_redriven(cursor: Cursor, page: PageIntake, refused: Collection[int]) -> None:

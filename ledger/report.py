@@ -14,7 +14,11 @@ from ledger.types import PullMode, Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRunRow:
-    """One pull with the equation's numbers: fetched = new + changed + unchanged + stale + quarantined."""
+    """One pull with the equation's numbers: fetched = new + changed + unchanged + stale + quarantined.
+
+    ``looks``: how many looks of a follower it adds up; ``None`` for any other. ``repeated_pages`` of its ``pages`` only
+    repeated what was kept before.
+    """
 
     run_id: UUID
     system: str
@@ -33,6 +37,8 @@ class PullRunRow:
     unchanged: int
     stale: int
     quarantined: int
+    looks: int | None
+    repeated_pages: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

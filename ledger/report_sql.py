@@ -54,7 +54,7 @@ TARGETS = """
 """
 PULL_RUNS = """
     SELECT run_id, system, mode, window_start, window_end, started_by, status, error, started_at, finished_at, pages,
-           fetched, new_ AS new, changed, unchanged, stale, quarantined
+           fetched, new_ AS new, changed, unchanged, stale, quarantined, looks, repeated_pages
     FROM pull_run
     WHERE CAST(:system AS text) IS NULL OR system = :system
     ORDER BY seq DESC
@@ -63,7 +63,7 @@ PULL_RUNS = """
 LAST_PULL_RUNS = """
     SELECT DISTINCT ON (system)
            run_id, system, mode, window_start, window_end, started_by, status, error, started_at, finished_at, pages,
-           fetched, new_ AS new, changed, unchanged, stale, quarantined
+           fetched, new_ AS new, changed, unchanged, stale, quarantined, looks, repeated_pages
     FROM pull_run
     WHERE mode <> 'redrive'
     ORDER BY system, seq DESC

@@ -48,7 +48,8 @@ class PageIntake:
     row that each of the dossiers comes from, closed in the same transaction once the dossier is in the ledger.
     ``natives``: the native record of each of the ``dossiers``, needed where they are progress, which waits in
     quarantine until its dossier is known. ``told_at``: since when what the page tells could be seen, where that is
-    before it was fetched (a call that waited in the inbox).
+    before it was fetched (a call that waited in the inbox). ``only_news``: a page that merely repeats what is kept
+    already is counted and its cursor moves, but it is not kept again.
     """
 
     run_id: UUID
@@ -66,6 +67,7 @@ class PageIntake:
     redriven: Sequence[int] | None = None
     natives: Sequence[bytes] = field(default=(), repr=False)
     told_at: datetime | None = None
+    only_news: bool = False
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` for progress without its records."""

@@ -1,4 +1,9 @@
-"""How long changes wait for each target: those acknowledged, from the change to the acknowledgement, and those not yet.
+"""How long changes wait for each target: those acknowledged, up to the acknowledgement, and those not yet.
+
+Two times are kept. *Waited* counts from when a change could be seen: from the fetching of its page, or from the arrival
+of the call that told it. *Aged* counts from the change itself, by its source's own word; it holds the time until we
+looked, and also what the source itself was late (a paper entered days after). Where the source gives no moment, or one
+ahead of our clock, there is none.
 
 What catches up (first loads, full loads, spans of the past, replays) is no change that anybody waits for, and is left
 out of the times; a delivery that is not acknowledged counts whatever it is.
@@ -17,7 +22,10 @@ _LATENCIES = text("""
            count(*) AS messages,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY waited_s) AS p50_s,
            percentile_cont(0.95) WITHIN GROUP (ORDER BY waited_s) AS p95_s,
-           max(waited_s)::float8 AS max_s
+           max(waited_s)::float8 AS max_s,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY aged_s) AS aged_p50_s,
+           percentile_cont(0.95) WITHIN GROUP (ORDER BY aged_s) AS aged_p95_s,
+           max(aged_s)::float8 AS aged_max_s
     FROM delivery_attempt attempt JOIN dossier ON dossier.id = attempt.dossier_id
     WHERE attempt.at > now() - make_interval(secs => :span_s) AND waited_s IS NOT NULL
     GROUP BY 1, 2
@@ -41,7 +49,9 @@ _LATE = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Seconds from a change to its acknowledgement at ``target``; ``called``: told by a system that called us."""
+    """Seconds until the acknowledgement at ``target``, from when a change could be seen, and ``aged`` from the change
+    itself; ``called``: told by a system that called us.
+    """
 
     target: str
     called: bool
@@ -49,6 +59,9 @@ class Latency:
     p50_s: float
     p95_s: float
     max_s: float
+    aged_p50_s: float | None
+    aged_p95_s: float | None
+    aged_max_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

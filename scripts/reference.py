@@ -125,16 +125,27 @@ def _systems() -> str:
     rows = [
         f"| `{entry.system}` | {entry.title.vi} / {entry.title.en} | {entry.owner.vi} | `{entry.protocol}` | "
         f"{entry.pull.style if isinstance(entry, SourceEntry) else ', '.join(entry.messages)} | "
-        f"{f'`{entry.schedule}`' if entry.schedule else '—'} | `{entry.contract}` | {known[entry.template]} |"
+        f"{f'`{entry.schedule}`' if entry.schedule else '—'} | {_followed(entry)} | `{entry.contract}` | "
+        f"{known[entry.template]} |"
         for entry in catalog
     ]
     return (
         MADE + "# The systems of the catalog\n\n"
         "What hosync ships with. *Template* means that no public contract exists: the entry shows the shape such a "
         "system has elsewhere, and is to be adapted to the real one.\n\n"
-        "| system | title | run by | protocol | how it is read, or what it takes | schedule | contract | known from |\n"
-        "|---|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n" + _alternatives(catalog.folder / "alternatives")
+        "| system | title | run by | protocol | how it is read, or what it takes | schedule | looked at every | "
+        "contract | known from |\n"
+        "|---|---|---|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+        + _alternatives(catalog.folder / "alternatives")
     )
+
+
+def _followed(entry: SourceEntry | TargetEntry) -> str:
+    """How often it is looked at while hosync follows."""
+    written = entry.model_dump(mode="json").get("follow")
+    return f"`{written}`" if written else "—"
 
 
 def _alternatives(folder: Path) -> str:

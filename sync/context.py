@@ -33,9 +33,12 @@ class Context:
 
     @classmethod
     @contextmanager
-    def from_env(cls) -> Iterator[Context]:
-        """Open what the environment names (HOSYNC_DATABASE_URL, HOSYNC_DATA_KEY, HOSYNC_CATALOG) and close it after."""
-        engine = open_engine()
+    def from_env(cls, *, connections: int = 15) -> Iterator[Context]:
+        """Open what the environment names (HOSYNC_DATABASE_URL, HOSYNC_DATA_KEY, HOSYNC_CATALOG) and close it after.
+
+        ``connections``: how many of the ledger's there may be at once.
+        """
+        engine = open_engine(connections=connections)
         try:
             yield cls(engine=engine, sealer=Sealer.from_env(), catalog=load_catalog())
         finally:

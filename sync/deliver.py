@@ -69,17 +69,19 @@ def deliver(
     limit: int | None = None,
     budget_s: float | None = None,
     wait_s: float = 0.0,
+    only_news: bool = False,
     on_batch: Callable[[Mapping[str, int]], None] | None = None,
 ) -> DeliverReport:
     """Deliver what is due to one target until nothing is, ``limit`` dossiers are done, or ``budget_s`` is used up.
 
     ``wait_s``: how long to wait, in all, for rows that become due again soon (a retry's delay, the lease of a worker
-    that died) or for a target that rests. Many workers may run this at once. Raises ``CatalogError``, ``MappingError``
-    or ``LedgerError``; what a target answers is never an exception but a verdict in the report.
+    that died) or for a target that rests. ``only_news``: what catches up is left to others. Many workers may run this
+    at once. Raises ``CatalogError``, ``MappingError`` or ``LedgerError``; what a target answers is never an exception
+    but a verdict in the report.
     """
     entry = context.catalog.target(target)
     mapping = mappings.load(entry.mapping, mappings.Direction.TARGET)
-    course = _Course(context, entry, limit=limit, on_batch=on_batch)
+    course = _Course(context, entry, limit=limit, only_news=only_news, on_batch=on_batch)
     with ExitStack() as stack:
         gate = stack.enter_context(Gate(context.engine, entry))
         senders = stack.enter_context(Senders(lambda: context.open_target(target, gate), entry.concurrency, gate))
@@ -144,6 +146,7 @@ class _Course:
         entry: TargetEntry,
         *,
         limit: int | None,
+        only_news: bool,
         on_batch: Callable[[Mapping[str, int]], None] | None,
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -151,6 +154,7 @@ class _Course:
         self._context, self._entry, self._on_batch = context, entry, on_batch
         calls = max(entry.batch.dossiers, entry.batch.steps) * entry.concurrency * _CLAIM_CALLS
         self._claim_size = max(calls, _CLAIM_AT_LEAST)
+        self._only_news = only_news
         self._left = limit
         self._fruitless = 0
         self._failed = False
@@ -188,6 +192,7 @@ class _Course:
                 owner=waves.owner,
                 limit=size,
                 lease_s=self._entry.lease_s,
+                only_news=self._only_news,
             )
             self._put_back(size - len(rows))
             if not rows:

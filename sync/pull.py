@@ -10,37 +10,33 @@ mapped again once a pull has brought the dossier; what a whole snapshot lacks is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 import mappings
-from connectors.api import Page, Window
+from connectors.api import Window
 from connectors.catalog_models import PullStyle, SourceProtocol
 from ledger import intake, quarantine, snapshots
 from ledger.errors import AlreadyRunning
-from ledger.types import PageCounts, PageIntake, Problem, PullMode
+from ledger.types import PageCounts, PageIntake, PullMode
 from mappings.errors import MappingError
-from schemas.identifiers import dossier_short
 from schemas.times import VN
 from sync.errors import SyncError
+from sync.mapped import Mapped, Snapshot, mapped
 from sync.pipeline import ahead
 from sync.redrive import redrive
 
 if TYPE_CHECKING:
+    from connectors.api import Source
     from connectors.catalog_models import SourceEntry
-    from schemas.dossier import Dossier, Progress
     from sync.context import Context
-
-
-_DEEPEST = 200  # levels; the writer of JSON knows 254
 
 
 class Reach(StrEnum):
@@ -153,15 +149,18 @@ def pull(
     started_by: str,
     now: datetime,
     on_page: Callable[[PageCounts], None] | None = None,
+    wait_s: float = 0.0,
 ) -> PullReport:
-    """Carry out one plan. Raises ``AlreadyRunning``, ``ConnectorError``, ``MappingError`` or ``LedgerError``, or what
-    a page's ``after_store`` raises; every page stored before stays stored, and the run's record says why it ended.
+    """Carry out one plan; ``wait_s``: how long to wait for another pull of the same.
+
+    Raises ``AlreadyRunning``, ``ConnectorError``, ``MappingError`` or ``LedgerError``, or what a page's ``after_store``
+    raises; every page stored before stays stored, and the run's record says why it ended.
     """
     entry = context.catalog.source(plan.system)
     window = Window(plan.start, plan.end) if plan.start and plan.end else None
     mapping = mappings.load(entry.mapping, mappings.Direction.SOURCE)
     with ExitStack() as stack:
-        stack.enter_context(intake.system_lock(context.engine, plan.lock))
+        stack.enter_context(intake.system_lock(context.engine, plan.lock, wait_s=wait_s))
         source = stack.enter_context(context.source(plan.system))
         run_id = intake.start_pull(
             context.engine,
@@ -170,32 +169,84 @@ def pull(
             window=(window.start, window.end) if window else None,
             started_by=started_by,
         )
-        total, snapshot = _Total(), _Snapshot()
-        try:
-            pages = source.pull(
-                window=window,
-                cursor=intake.cursor(context.engine, plan.system),
-                open_codes=open_codes(context, entry, now=now) if window is None else (),
-                now=now,
-            )
-            with ahead(pages) as fetched, ahead(_mapped(mapping, fetched)) as ready:
-                for page in ready:
-                    counts = intake.store_page(context.engine, context.sealer, page.intake(run_id, entry))
-                    snapshot.add(page)
-                    if snapshot.is_whole and window is None:
-                        # Before its file is put away: whoever is killed here reads it once more.
-                        snapshots.complete(context.engine, system=plan.system, run_id=run_id, seen=snapshot.seen)
-                    if page.page.after_store is not None:
-                        page.page.after_store()
-                    total.add(counts)
-                    if on_page:
-                        on_page(counts)
-        except BaseException as error:
-            intake.finish_pull(context.engine, run_id, error=_reason(error))
-            raise
-        intake.finish_pull(context.engine, run_id, error=None)
+        numbers = _read(context, _Reading(entry, mapping, source, run_id, window, now), on_page)
     _let_in_what_waited(context, started_by)
-    return PullReport(run_id=run_id, system=plan.system, label=plan.label, **total.numbers)
+    return PullReport(run_id=run_id, system=plan.system, label=plan.label, **numbers)
+
+
+def look(
+    context: Context,
+    system: str,
+    source: Source,
+    *,
+    started_by: str,
+    now: datetime,
+    fresh_s: float = 0.0,
+    on_page: Callable[[PageCounts], None] | None = None,
+) -> PullReport | intake.NoLook:
+    """Pull what is new, as one of many looks through the same open ``source``; pages without news are not kept again.
+
+    Not done where another look or pull came to its end within ``fresh_s`` seconds, nor before a pull has once read the
+    system to the end. Raises like ``pull``.
+    """
+    entry = context.catalog.source(system)
+    mapping = mappings.load(entry.mapping, mappings.Direction.SOURCE)
+    with intake.system_lock(context.engine, system):
+        begun = intake.start_look(context.engine, system=system, started_by=started_by, fresh_s=fresh_s)
+        if isinstance(begun, intake.NoLook):
+            return begun
+        reading = _Reading(entry, mapping, source, begun.run_id, None, now, looks=True, pages_before=begun.pages)
+        numbers = _read(context, reading, on_page)
+    if numbers["new"] or mapping.tells is mappings.Tells.PROGRESS:
+        _let_in_what_waited(context, started_by)
+    return PullReport(run_id=begun.run_id, system=system, label=Reach.NEW.value, **numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is read: all of a window, or (``None``) what is new; by a look, ``pages_before`` others of its run."""
+
+    entry: SourceEntry
+    mapping: mappings.Mapping
+    source: Source
+    run_id: UUID
+    window: Window | None
+    now: datetime
+    looks: bool = False
+    pages_before: int = 0
+
+    def intake(self, page: Mapped) -> PageIntake:
+        found = page.intake(self.run_id, self.entry)
+        return replace(found, number=self.pages_before + found.number, only_news=True) if self.looks else found
+
+
+def _read(context: Context, what: _Reading, on_page: Callable[[PageCounts], None] | None) -> dict[str, int]:
+    """Fetch, map and store page by page, and close the run; returns the equation's numbers."""
+    total, snapshot, entry = _Total(), Snapshot(), what.entry
+    try:
+        pages = what.source.pull(
+            window=what.window,
+            cursor=intake.cursor(context.engine, entry.system),
+            open_codes=open_codes(context, entry, now=what.now) if what.window is None else (),
+            now=what.now,
+        )
+        with ahead(pages) as fetched, ahead(mapped(what.mapping, fetched)) as ready:
+            for page in ready:
+                counts = intake.store_page(context.engine, context.sealer, what.intake(page))
+                snapshot.add(page)
+                if snapshot.is_whole and what.window is None:
+                    # Before its file is put away: whoever is killed here reads it once more.
+                    snapshots.complete(context.engine, system=entry.system, run_id=what.run_id, seen=snapshot.seen)
+                if page.page.after_store is not None:
+                    page.page.after_store()
+                total.add(counts)
+                if on_page:
+                    on_page(counts)
+    except BaseException as error:
+        intake.finish_pull(context.engine, what.run_id, error=_reason(error))
+        raise
+    intake.finish_pull(context.engine, what.run_id, error=None)
+    return total.numbers
 
 
 _OF_NOW = frozenset({PullStyle.OPEN_LIST, PullStyle.QUEUE, PullStyle.SNAPSHOT})
@@ -241,109 +292,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ConnectorError | LedgerError | MappingError | SyncError):
         return str(error)
     return f"stopped by {type(error).__name__}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Mapped:
-    """A page after mapping and validation, ready for the ledger."""
-
-    page: Page
-    dossiers: Sequence[Dossier | Progress]
-    natives: Sequence[bytes]
-    problems: Sequence[Problem]
-    mapping_version: str
-
-    def intake(self, run_id: UUID, entry: SourceEntry) -> PageIntake:
-        return PageIntake(
-            run_id=run_id,
-            system=entry.system,
-            precedence=entry.precedence,
-            number=self.page.number,
-            raw=self.page.raw,
-            media_type=self.page.media_type,
-            fetched_at=self.page.fetched_at,
-            fetched=len(self.page.records),
-            dossiers=self.dossiers,
-            problems=self.problems,
-            # Who is asked about what we hold has no position to move to.
-            cursor=None if entry.pull.style is PullStyle.OPEN_LIST else self.page.cursor,
-            mapping_version=self.mapping_version,
-            natives=self.natives,
-            told_at=self.page.told_at,
-        )
-
-
-def _mapped(mapping: mappings.Mapping, pages: Iterator[Page]) -> Iterator[_Mapped]:
-    is_progress = mapping.tells is mappings.Tells.PROGRESS
-    for page in pages:
-        validated = mappings.validate_page(mapping, page.records)
-        yield _Mapped(
-            page=page,
-            dossiers=[dossier for _, dossier in validated.good],
-            natives=[native_bytes(page.records[index]) for index, _ in validated.good] if is_progress else (),
-            problems=[
-                Problem(
-                    index=problem.index,
-                    record_key=mapping.key_of(page.records[problem.index]),
-                    native=native_bytes(page.records[problem.index]),
-                    stage=problem.stage,
-                    field=problem.field,
-                    rule=problem.rule,
-                    message=problem.message,
-                )
-                for problem in validated.bad
-            ],
-            mapping_version=mapping.version,
-        )
-
-
-def native_bytes(record: Any) -> bytes:
-    """A native record as it is set aside: equal for equal records.
-
-    What is nested deeper than can be written is cut off; all of it stands in the archived page.
-    """
-    option = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-    try:
-        return orjson.dumps(record, option=option, default=str)
-    except orjson.JSONEncodeError:
-        return orjson.dumps(_cut_off(record, _DEEPEST), option=option, default=str)
-
-
-def _cut_off(value: Any, levels: int) -> Any:
-    if isinstance(value, dict):
-        return {key: _cut_off(inner, levels - 1) for key, inner in value.items()} if levels else "…"
-    if isinstance(value, list):
-        return [_cut_off(inner, levels - 1) for inner in value] if levels else "…"
-    return value
-
-
-class _Snapshot:
-    """What the pages of a pull held altogether, and whether that is all that the system holds.
-
-    A record whose own key cannot be read may be any dossier: then nothing can be said to be missing.
-    """
-
-    def __init__(self) -> None:
-        self.seen: set[str] = set()
-        self.is_whole = False
-        self._is_readable = True
-
-    def add(self, mapped: _Mapped) -> None:
-        """Another page; only the last one of a snapshot completes it."""
-        self.seen.update(dossier.source_id for dossier in mapped.dossiers)
-        for problem in mapped.problems:
-            if problem.record_key:
-                self.seen |= {problem.record_key, _as_code(problem.record_key)}
-        self._is_readable &= all(problem.record_key for problem in mapped.problems)
-        self.is_whole = mapped.page.completes and self._is_readable
-
-
-def _as_code(key: str) -> str:
-    """The key in the form of a dossier code in the ledger, if it is one."""
-    try:
-        return dossier_short(key)
-    except ValueError:
-        return key
 
 
 class _Total:

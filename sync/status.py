@@ -18,12 +18,19 @@ if TYPE_CHECKING:
     from sync.context import Context
 
 
+_LOOKS_MISSED = 3
+_A_LOOK = timedelta(minutes=1)  # a long one takes time, and so does the restart of the follower
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
 class PullNumbers(_Part):
-    """A source's last pull; ``fetched = new + changed + unchanged + stale + quarantined``."""
+    """A source's last pull; ``fetched = new + changed + unchanged + stale + quarantined``.
+
+    ``looks``: so many looks of an hour it adds up, where hosync follows; ``None``: it is an ordinary pull.
+    """
 
     label: str
     status: str
@@ -37,6 +44,7 @@ class PullNumbers(_Part):
     unchanged: int
     stale: int
     quarantined: int
+    looks: int | None = None
 
 
 class Disappeared(_Part):
@@ -59,7 +67,10 @@ class CallNumbers(_Part):
 
 
 class SourceStatus(_Part):
-    """One source. ``lag_s``: seconds since it was last read to the end; ``calls``: where it calls us."""
+    """One source. ``lag_s``: seconds since it was last read to the end; ``calls``: where it calls us.
+
+    ``follow_s``: how often it is looked at while hosync follows; ``is_followed``: whether that is so now.
+    """
 
     system: str
     title_vi: str
@@ -69,6 +80,8 @@ class SourceStatus(_Part):
     open_quarantine: int = 0
     disappeared: Disappeared | None = None
     calls: CallNumbers | None = None
+    follow_s: float | None = None
+    is_followed: bool = False
     last_success_at: datetime | None = None
     lag_s: float | None = None
     last_run: PullNumbers | None = None
@@ -92,13 +105,18 @@ class ReconcileNumbers(_Part):
 
 
 class Latency(_Part):
-    """Seconds from a change to its acknowledgement; of ``called`` ones from the call of the system that told it."""
+    """Seconds to the acknowledgement: from when the change could be seen (``called`` ones: from the call), and ``aged``
+    from the change itself, where its source says when that was. First loads and the like are no changes.
+    """
 
     called: bool
     messages: int
     p50_s: float
     p95_s: float
     max_s: float
+    aged_p50_s: float | None = None
+    aged_p95_s: float | None = None
+    aged_max_s: float | None = None
 
 
 class GateStatus(_Part):
@@ -252,6 +270,7 @@ def _source(
         "title_vi": entry.title.vi,
         "title_en": entry.title.en,
         "calls": CallNumbers.model_validate(calls, from_attributes=True) if calls else None,
+        "follow_s": entry.follow.total_seconds() if entry.follow else None,
     }
     if row is None:
         return SourceStatus.model_validate(told)
@@ -262,6 +281,7 @@ def _source(
         open_dossiers=row.open_dossiers,
         open_quarantine=row.open_quarantine,
         disappeared=Disappeared.model_validate(missing, from_attributes=True) if missing else None,
+        is_followed=_is_followed(entry, row, now),
         last_success_at=row.last_success_at,
         lag_s=(now - row.last_success_at).total_seconds() if row.last_success_at else None,
         last_run=PullNumbers(
@@ -277,8 +297,17 @@ def _source(
             unchanged=run.unchanged,
             stale=run.stale,
             quarantined=run.quarantined,
+            looks=run.looks,
         ),
     )
+
+
+def _is_followed(entry: SourceEntry, row: report.SystemRow, now: datetime) -> bool:
+    """Whether somebody looks at the source as often as its entry says, a few looks aside."""
+    if entry.follow is None or row.last_run.looks is None:
+        return False
+    told_at = row.last_run.finished_at or row.last_run.started_at
+    return row.last_run.status == "running" or now - told_at < _LOOKS_MISSED * entry.follow + _A_LOOK
 
 
 _KINDS = ("duplicate", "rejected", "missing_at_target", "unknown_to_us", "stale_at_target", "mismatch")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sync.pull import PullReport
 
 _COUNTS = ("fetched", "new", "changed", "unchanged", "stale", "quarantined")
+_LOCK_WAIT_S = 10.0  # a look of the follower is soon over
 
 
 def run(
@@ -53,7 +54,7 @@ def _pull(
             ticker.show(dict(sums))
 
         return [
-            pull(context, piece, started_by="hosync pull", now=now(), on_page=on_page)
+            pull(context, piece, started_by="hosync pull", now=now(), on_page=on_page, wait_s=_LOCK_WAIT_S)
             for piece in plan(context, system, now=now(), full=full, start=start, end=end)
         ]
 

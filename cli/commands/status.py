@@ -48,7 +48,7 @@ def _print(output: Output, found: Status) -> None:
     output.out.print(
         output.table(
             "Pulls",
-            ("System", "Dossiers", "Fetched", "New", "Changed", "Unchanged", "Stale", "Set aside", "Ended"),
+            ("System", "Dossiers", "Fetched", "New", "Changed", "Unchanged", "Stale", "Set aside", "Followed", "Ended"),
             [_source(texts, source) for source in found.sources],
         )
     )
@@ -104,9 +104,16 @@ def _print(output: Output, found: Status) -> None:
     )
     output.out.print(
         output.table(
-            "From change to acknowledgement",
-            ("Target", "Late", "Waiting since", "Last hour", "Half within", "95 % within", "Longest", "Calls", "State"),
+            "Waiting",
+            ("Target", "Late", "Waiting since", "State"),
             [_waiting(texts, target) for target in found.targets],
+        )
+    )
+    output.out.print(
+        output.table(
+            "From the change to its acknowledgement, last hour",
+            ("Target", "Told by", "Messages", "Half within", "95 % within", "Longest", "By the source's clock"),
+            [row for target in found.targets for row in _latencies(texts, target)],
         )
     )
     output.out.print(
@@ -140,7 +147,18 @@ def _disappeared(texts: Texts, system: str, gone: Disappeared) -> Text:
 def _source(texts: Texts, source: SourceStatus) -> tuple[object, ...]:
     last = source.last_run
     if last is None:
-        return (source.system, source.dossiers, 0, 0, 0, 0, 0, source.open_quarantine, texts("never"))
+        return (
+            source.system,
+            source.dossiers,
+            0,
+            0,
+            0,
+            0,
+            0,
+            source.open_quarantine,
+            _followed(texts, source),
+            texts("never"),
+        )
     return (
         source.system,
         source.dossiers,
@@ -150,24 +168,37 @@ def _source(texts: Texts, source: SourceStatus) -> tuple[object, ...]:
         last.unchanged,
         last.stale,
         last.quarantined,
+        _followed(texts, source),
         _ended(texts, last.status, last.finished_at),
     )
 
 
+def _followed(texts: Texts, source: SourceStatus) -> Text:
+    """How often the source is looked at now."""
+    if source.follow_s is None or not source.is_followed:
+        return Text(texts("by schedule"), style="dim")
+    return Text(seconds_in_words(source.follow_s), style="green")
+
+
 def _waiting(texts: Texts, target: TargetStatus) -> tuple[object, ...]:
-    """Times of what was pulled in the last hour; beside them, half and 95 % of what systems told us by calling."""
-    pulled = next((each for each in target.last_hour if not each.called), None)
-    called = next((each for each in target.last_hour if each.called), None)
-    times = (pulled.p50_s, pulled.p95_s, pulled.max_s) if pulled else ()
     return (
         target.target,
         Text(f"{target.late:,}", style="bold red" if target.late else "", justify="right"),
         _moment(target.oldest_waiting_at) if target.oldest_waiting_at else "",
-        pulled.messages if pulled else 0,
-        *((seconds_in_words(each) for each in times) if times else ("", "", "")),
-        f"{seconds_in_words(called.p50_s)} / {seconds_in_words(called.p95_s)}" if called else "",
         _resting(texts, target.gate),
     )
+
+
+def _latencies(texts: Texts, target: TargetStatus) -> list[tuple[object, ...]]:
+    """From when a change could be seen, or its call came; and from the moment that the source gives for it."""
+    rows: list[tuple[object, ...]] = []
+    for each in target.last_hour:
+        aged = [each.aged_p50_s, each.aged_p95_s]
+        told = "a call" if each.called else "looking"
+        times = [seconds_in_words(seconds) for seconds in (each.p50_s, each.p95_s, each.max_s)]
+        own = " / ".join(seconds_in_words(seconds) for seconds in aged if seconds is not None)
+        rows.append((target.target, texts(told), each.messages, *times, own))
+    return rows or [(target.target, "", 0, "", "", "", "")]
 
 
 def _resting(texts: Texts, gate: GateStatus) -> Text:

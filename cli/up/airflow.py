@@ -127,7 +127,7 @@ def configure(
         "CORE__PLUGINS_FOLDER": str(home.airflow / "plugins"),  # none there: ours come by entry point
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "4",
+        "CORE__PARALLELISM": "5",  # the follower has one of them for itself
         "CORE__DEFAULT_TIMEZONE": "Asia/Ho_Chi_Minh",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),

@@ -88,6 +88,11 @@ class AirflowApi:
         for dag_id in dag_ids:
             self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
 
+    def pause(self, dag_ids: Iterable[str]) -> None:
+        """Let these DAGs begin nothing."""
+        for dag_id in dag_ids:
+            self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": True})
+
     def trigger(self, dag_id: str) -> str:
         """Start a run now; returns its id."""
         run_id = f"up__{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"

@@ -32,6 +32,7 @@ _WAKING_S = 8.0  # so long may Airflow take to begin the run of a DAG that was j
 _QUIET_S = 10.0  # so long must nothing happen before we start what nothing else starts
 _LONGEST_QUIET_S = 40.0
 _INTERRUPTED = 130
+_FOLLOW = "follow_ledger"
 
 
 def run(output: Output, options: Options) -> int:
@@ -76,6 +77,8 @@ class _Session:
         api.sign_in()
         with Watch.opened(api) as watch, self._screen.live():
             self._await_dags(api, watch.dag_ids)
+            if api.dags().get(_FOLLOW) is False:  # awake since an earlier start: first everything is pulled once
+                api.pause([_FOLLOW])
             self._pools.keep_up()
             began_at = datetime.now(UTC)
             self._screen.note(texts("Everything is ready after {seconds:.0f} s.", seconds=self._machine.age_s))
@@ -99,7 +102,12 @@ class _Session:
         return problem is None
 
     def stay(self) -> None:
-        """Keep everything running until a signal comes or something dies."""
+        """Follow the sources, and keep everything running until a signal comes or something dies."""
+        if _FOLLOW in self._api.dags():
+            self._api.unpause([_FOLLOW])
+            self._output.out.print(
+                self._output.texts("From now on what changes in a source is at the targets within a minute.")
+            )
         self._output.out.print(self._output.texts("Running. Ctrl-C stops everything."), style="bold")
         while True:
             self._machine.require_alive()
@@ -133,7 +141,7 @@ class _Session:
         first = [system for system in systems if system not in asked_about]
         pulls = {f"pull_{system}" for system in systems}
         paused = {dag_id for dag_id, is_paused in api.dags().items() if is_paused}
-        api.unpause(sorted(paused - pulls))  # what reacts to a pull must be awake before it
+        api.unpause(sorted(paused - pulls - {_FOLLOW}))  # what reacts to a pull must be awake before it
         begun = self._wake(api, first, began_at)
         watch.begin(began_at, begun)
         homes = {f"pull_{home}" for asked in asked_about.values() for home in asked.home} & set(

@@ -22,7 +22,7 @@ from connectors.errors import ConnectorError
 from ledger import archive
 from mappings.mapping import load_file
 from sync.errors import SyncError
-from sync.pull import native_bytes
+from sync.mapped import native_bytes
 from sync.whatif.effects import Effect, Targets, effect_of
 from sync.whatif.fields import shown
 from sync.whatif.readings import MOVING, Compared, Records, Verdict, by_two_mappings, with_the_ledger

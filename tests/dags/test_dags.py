@@ -8,7 +8,7 @@ import pytest
 
 from connectors.catalog import Catalog, load_catalog
 
-OF_THE_LEDGER = {"upkeep_ledger", "redrive_ledger"}
+OF_THE_LEDGER = {"upkeep_ledger", "redrive_ledger", "follow_ledger"}
 Dags = dict[str, dict[str, Any]]
 
 
@@ -100,6 +100,13 @@ def test_comparisons_run_after_deliveries_and_by_their_own_clock(dags: Dags, cat
         assert dag["cron"] == entry.reconcile.schedule
 
 
+def test_the_follower_begins_again_whenever_it_has_ended_and_never_stands_in_the_way_of_itself(dags: Dags) -> None:
+    dag = dags["follow_ledger"]
+    assert (dag["timetable"], dag["max_active_runs"], dag["waits_for"]) == ("ContinuousTimetable", 1, [])
+    assert dag["tasks"]["watch"]["retries"] == 0
+    assert dag["params"]["minutes"]["default"] * 60 < dag["tasks"]["watch"]["timeout_s"]
+
+
 def test_only_a_pull_can_be_backfilled(dags: Dags) -> None:
     for dag_id, dag in dags.items():
         if dag_id.startswith("pull_"):
@@ -116,6 +123,7 @@ def test_the_tasks_stand_in_their_order(dags: Dags) -> None:
         "reconcile": {"reconcile": ["announce"], "announce": []},
         "upkeep": {"make_partitions": []},
         "redrive": {"map_again": []},
+        "follow": {"watch": []},
         "catalogues": {"pull_catalogues": []},
     }
     for dag_id, dag in dags.items():
@@ -128,6 +136,7 @@ def test_tasks_that_end_a_run_announce_what_was_done(dags: Dags) -> None:
         "push": "hosync/delivered/{}",
         "reconcile": "hosync/heal/{}",
         "redrive": "hosync/redriven",
+        "follow": "hosync/followed",
     }
     for dag_id, dag in dags.items():
         if dag_id == "upkeep_ledger" or dag_id.startswith("catalogues_"):

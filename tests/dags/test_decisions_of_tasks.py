@@ -32,6 +32,7 @@ CALLS: dict[str, tuple[tuple[str, str], Any, list[str]]] = {
     "no window": (PULL, [], []),
     "delivered": (PUSH, [NOTHING_SENT | {"accepted": 7, "retry": 1}], ["hosync/pulled/gplx"]),
     "delivered as correction": (PUSH, [NOTHING_SENT | {"accepted": 1}], ["hosync/heal/npsp"]),
+    "corrected by the follower": (PUSH, [NOTHING_SENT], ["hosync/heal/npsp"]),
     "nothing due": (PUSH, [NOTHING_SENT], []),
     "refused only": (PUSH, [NOTHING_SENT | {"rejected": 3}], []),
     "target silent": (PUSH, [NOTHING_SENT | {"retry": 30}], []),
@@ -74,6 +75,13 @@ def test_a_pull_with_news_announces_the_sum_of_its_windows(outcomes: dict[str, A
 def test_a_pull_without_news_starts_no_push_but_keeps_its_counts(outcomes: dict[str, Any], case: str) -> None:
     assert outcomes[case]["outcome"] == "skipped"
     assert outcomes[case]["pushed"]["counts"].keys() == NOTHING_PULLED.keys()
+
+
+def test_a_correction_that_the_follower_has_delivered_meanwhile_is_compared_all_the_same(
+    outcomes: dict[str, Any],
+) -> None:
+    extra = outcomes["corrected by the follower"]["events"]["hosync/delivered/npsp"]
+    assert (extra["accepted"], extra["correction"]) == (1, True)
 
 
 def test_a_delivery_is_announced_and_is_no_correction(outcomes: dict[str, Any]) -> None:

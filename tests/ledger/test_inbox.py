@@ -14,7 +14,7 @@ from ledger_world import World, dossier
 
 from ledger.engine import open_engine
 from ledger.errors import LedgerError, WrongDataKey
-from ledger.inbox import Calls, Inbox, InboxCall, Received, calls
+from ledger.inbox import Calls, Inbox, InboxCall, Received, calls, listening
 from ledger.sealing import Sealer
 
 FORK = multiprocessing.get_context("fork")
@@ -207,3 +207,14 @@ def test_p1_a_call_killed_while_it_is_stored_is_stored_once_when_it_comes_again(
     _put(inbox, b"1")
     assert len(inbox.after(0, 10)) == 1
     assert inbox.tally()[Received.STORED] == 1
+
+
+def test_who_listens_hears_of_a_call_once_it_is_durable_and_of_its_repetition_not(inbox: Inbox, world: World) -> None:
+    with listening(world.engine) as heard:
+        assert heard(0.05) == frozenset()
+        _put(inbox, b"1")
+        assert heard(20) == {"vbdlis"}
+        assert len(inbox.after(0, 10)) == 1
+        _put(inbox, b"1")
+        inbox.count(Received.REFUSED)
+        assert heard(0.3) == frozenset()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ledger_world import World, dossier
 
+from ledger.delivery import claim, has_news
 from ledger.intake import finish_pull
 from ledger.waiting import Late, late, latencies
 
@@ -57,3 +58,44 @@ def test_what_waits_longer_than_it_may_is_late_whether_the_feed_has_come_to_it_o
     assert late(world.engine, {"npsp": HOUR})["npsp"].late == 2
     world.deliver()
     assert late(world.engine, {"npsp": HOUR})["npsp"] == Late(late=0, oldest_at=None)
+
+
+@pytest.mark.usefixtures("_news")
+def test_the_age_of_a_change_runs_from_its_sources_own_time_where_that_can_be_believed(world: World) -> None:
+    world.store(dossier("H12.1-0001", changed_at=ago(300)), told_at=ago(10))
+    world.store(dossier("H12.1-0002", changed_at=ago(-900)), told_at=ago(20))  # its clock is ahead
+    world.deliver()
+    (found,) = latencies(world.engine, HOUR, callers=[])
+    assert (found.messages, found.aged_max_s) == (2, pytest.approx(300, abs=5))
+    assert found.max_s == pytest.approx(20, abs=5)
+
+
+@pytest.mark.usefixtures("_news")
+def test_the_age_is_that_of_the_oldest_change_under_way_by_whichever_system_told_it(world: World) -> None:
+    world.store(dossier("H12.1-0001", changed_at=ago(500)), told_at=ago(400))
+    world.deliver()
+    world.execute("UPDATE delivery_attempt SET at = at - interval '2 hours'")
+    world.store(dossier("H12.1-0001", state=9, state_at=ago(80), changed_at=ago(80)), told_at=ago(30))
+    world.feed()
+    end = dossier("H12.1-0001", state=10, state_at=ago(60), changed_at=ago(60))
+    world.store(end, system="vbdlis", precedence=1, told_at=ago(5))
+    world.deliver()
+    (found,) = latencies(world.engine, HOUR, callers=[])
+    assert (found.max_s, found.aged_max_s) == (pytest.approx(30, abs=5), pytest.approx(80, abs=5))
+
+
+@pytest.mark.usefixtures("_news")
+def test_only_news_can_be_asked_for_and_claimed(world: World) -> None:
+    world.store(dossier("H12.1-0001"))
+    world.feed()
+    world.execute("UPDATE delivery SET priority = 9")
+    claims = {"owner": world.owner, "limit": 10, "lease_s": 30.0}
+    assert not has_news(world.engine, "npsp")
+    assert claim(world.engine, world.sealer, "npsp", **claims, only_news=True) == []
+    world.store(dossier("H12.1-0002"))
+    assert has_news(world.engine, "npsp"), "the feed has not come to it"
+    world.feed()
+    assert [row.code for row in claim(world.engine, world.sealer, "npsp", **claims, only_news=True)] == ["H12.1-0002"]
+    assert not has_news(world.engine, "npsp")
+    world.execute("UPDATE delivery SET lease_until = now() - interval '1 s' WHERE state = 'leased'")
+    assert has_news(world.engine, "npsp"), "its worker died"

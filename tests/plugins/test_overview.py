@@ -39,6 +39,8 @@ RUN = PullRunRow(
     unchanged=0,
     stale=0,
     quarantined=0,
+    looks=None,
+    repeated_pages=0,
 )
 SYSTEM = SystemRow(
     system="gplx",

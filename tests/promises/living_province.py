@@ -62,10 +62,14 @@ class Province:
         assert done.returncode in ok, f"hosync {arguments} ended with {done.returncode}: {done.stderr[-2000:]}"
         return json.loads(done.stdout)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def command(self, *arguments: str) -> None:
+        """Run a command that prints no document to its end."""
+        subprocess.run([str(HOSYNC), *arguments], env=self.environment, cwd=ROOT, capture_output=True, check=True)
+
+    def start(self, *arguments: str, json_too: bool = True) -> subprocess.Popen[bytes]:
         """Start a command, to be killed."""
         return subprocess.Popen(
-            [str(HOSYNC), *arguments, "--json"],
+            [str(HOSYNC), *arguments, *(["--json"] if json_too else [])],
             env=self.environment,
             cwd=ROOT,
             stdout=subprocess.DEVNULL,

@@ -9,7 +9,8 @@ import pytest
 from connectors.catalog import load_catalog
 from schemas.times import VN
 from sync.context import Context
-from sync.pull import native_bytes, plan
+from sync.mapped import native_bytes
+from sync.pull import plan
 
 
 class _Catalog:

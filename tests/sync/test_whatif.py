@@ -25,7 +25,7 @@ from ledger.types import PageIntake, Problem, PullMode
 from mappings.mapping import load_file
 from sync.context import Context
 from sync.errors import SyncError
-from sync.pull import native_bytes
+from sync.mapped import native_bytes
 from sync.whatif.look import whatif
 from sync.whatif.report import WhatIf
 
