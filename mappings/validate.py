@@ -29,6 +29,16 @@ class Validated:
     good: list[tuple[int, Dossier | Progress | Rating]]
     bad: list[MappingProblem]
 
+    @property
+    def dossiers(self) -> list[tuple[int, Dossier | Progress]]:
+        """What tells of dossiers."""
+        return [(index, told) for index, told in self.good if not isinstance(told, Rating)]
+
+    @property
+    def ratings(self) -> list[tuple[int, Rating]]:
+        """What tells of ratings."""
+        return [(index, told) for index, told in self.good if isinstance(told, Rating)]
+
 
 def validate_page(mapping: Mapping, records: Sequence[Record]) -> Validated:
     """Map and validate a page. Every index is in ``good`` or in ``bad``, each in the order of the input."""

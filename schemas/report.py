@@ -170,9 +170,7 @@ def _percentages(prefix: str, levels: Levels) -> dict[str, float]:
 _ANY_MONTH = date(2026, 1, 1)
 SATISFACTION_KEYS = frozenset(outgoing(_ANY_MONTH, "H00", None, Votes()))
 """What a satisfaction report holds; each of its ``questions`` holds all but that, and its own."""
-QUESTION_KEYS = frozenset(
-    outgoing(_ANY_MONTH, "H00", None, Votes(by_criterion={"": Levels()}))["questions"][0]
-)
+QUESTION_KEYS = frozenset(outgoing(_ANY_MONTH, "H00", None, Votes(by_criterion={"": Levels()}))["questions"][0])
 """What a question of a satisfaction report holds."""
 STATISTICS_KEYS = frozenset(outgoing(_ANY_MONTH, "H00", None, Workload()))
 """What a report of statistics holds."""

@@ -37,6 +37,7 @@ from sync.redrive import redrive
 if TYPE_CHECKING:
     from connectors.catalog_models import SourceEntry
     from schemas.dossier import Dossier, Progress
+    from schemas.rating import Rating
     from sync.context import Context
 
 
@@ -249,6 +250,7 @@ class _Mapped:
 
     page: Page
     dossiers: Sequence[Dossier | Progress]
+    ratings: Sequence[Rating]
     natives: Sequence[bytes]
     problems: Sequence[Problem]
     mapping_version: str
@@ -264,6 +266,7 @@ class _Mapped:
             fetched_at=self.page.fetched_at,
             fetched=len(self.page.records),
             dossiers=self.dossiers,
+            ratings=self.ratings,
             problems=self.problems,
             # Who is asked about what we hold has no position to move to.
             cursor=None if entry.pull.style is PullStyle.OPEN_LIST else self.page.cursor,
@@ -279,7 +282,8 @@ def _mapped(mapping: mappings.Mapping, pages: Iterator[Page]) -> Iterator[_Mappe
         validated = mappings.validate_page(mapping, page.records)
         yield _Mapped(
             page=page,
-            dossiers=[dossier for _, dossier in validated.good],
+            dossiers=[dossier for _, dossier in validated.dossiers],
+            ratings=[rating for _, rating in validated.ratings],
             natives=[native_bytes(page.records[index]) for index, _ in validated.good] if is_progress else (),
             problems=[
                 Problem(
@@ -330,7 +334,7 @@ class _Snapshot:
 
     def add(self, mapped: _Mapped) -> None:
         """Another page; only the last one of a snapshot completes it."""
-        self.seen.update(dossier.source_id for dossier in mapped.dossiers)
+        self.seen.update(told.source_id for told in (*mapped.dossiers, *mapped.ratings))
         for problem in mapped.problems:
             if problem.record_key:
                 self.seen |= {problem.record_key, _as_code(problem.record_key)}
