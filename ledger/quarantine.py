@@ -83,7 +83,8 @@ def resolve(cursor: Cursor, system: str, judged: Sorted, rated: Collection[str] 
     """Close the open rows of records that this page brings in good order; an overtaken record proves nothing.
 
     One that is its system's newest word is good, even where another system's later event leads. Progress that waits
-    for its dossier is left alone: it is good itself, and what it tells is not told again. ``rated``: ids of good ratings.
+    for its dossier is left alone: it is good itself, and what it tells is not told again. ``rated``: ids of good
+    ratings.
     """
     if not cursor.execute(intake_sql.ANY_OPEN, [system]).fetchone():
         return

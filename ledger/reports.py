@@ -176,8 +176,8 @@ def settle(
 def send_again(
     engine: Engine, target: str, *, month: date | None = None, agency: str | None = None, only_failed: bool = False
 ) -> int:
-    """Make reports due again, whatever was acknowledged: of a month, of an agency; ``only_failed``: those refused or given
-    up. How many. What is on its way is left alone."""
+    """Make reports due again, whatever was acknowledged: of a month, of an agency; ``only_failed``: those refused or
+    given up. How many. What is on its way is left alone."""
     keys = {"target": target, "period": month, "agency": agency, "only_failed": only_failed}
     with transaction(engine) as cursor:
         cursor.execute(reports_sql.AGAIN, keys)

@@ -34,7 +34,8 @@ CLAIM = """
     WHERE (target, kind, period, agency_code) IN (
         SELECT target, kind, period, agency_code FROM report
         WHERE target = %(target)s
-          AND ((state IN ('due', 'doubt') AND due_at <= now()) OR (state = 'leased' AND lease_until < clock_timestamp()))
+          AND ((state IN ('due', 'doubt') AND due_at <= now())
+               OR (state = 'leased' AND lease_until < clock_timestamp()))
         ORDER BY period, kind, agency_code
         LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED

@@ -1,9 +1,9 @@
 """What was on the agencies' desks in a month: received, brought in, solved, left. Counted from the dossiers themselves.
 
-Only dossiers that were accepted count, from ``received_at`` on. One is solved when its state is an end, or its result is
-there, at the earliest of the moments that say so; in time unless that is after its due date. A withdrawn, refused or
-stopped one is solved like any other. One without a due date is never late (an assumption, as no rule is published).
-What a dossier was in the past is told from its moments, not from its steps: a correction of a moment corrects the past.
+Only dossiers that were accepted count, from ``received_at`` on. One is solved when its state is an end, or its result
+is there, at the moment that says so; in time unless that is after its due date. A withdrawn, refused or stopped one is
+solved like any other. One without a due date is never late (an assumption, as no rule is published). What a dossier was
+in the past is told from its moments, not from its steps: a correction of a moment corrects the past.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ _COUNT = text("""
 class Desks:
     """A month: ``whole`` of all agencies; by agency, and by agency and field (``""``: the source tells none)."""
 
-    whole: Workload = Workload()
+    whole: Workload
     agencies: Mapping[str, Workload] = field(default_factory=dict)
     fields: Mapping[tuple[str, str], Workload] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)

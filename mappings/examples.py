@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mappings.mapping import Mapping as LoadedMapping
 from mappings.mapping import Converted, MappingProblem
+from mappings.mapping import Mapping as LoadedMapping
 from mappings.model import Direction, Example, Section
 from schemas.report import ReportKind
 from schemas.times import VN

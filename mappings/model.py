@@ -34,8 +34,8 @@ class Direction(StrEnum):
 
 
 class Tells(StrEnum):
-    """What a source's records are about: whole dossiers, how far dossiers of other systems have come, or how citizens rate
-    what was done for them."""
+    """What a source's records are about: whole dossiers, how far dossiers of other systems have come, or how citizens
+    rate what was done for them."""
 
     DOSSIER = "dossier"
     PROGRESS = "progress"

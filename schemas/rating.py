@@ -1,7 +1,7 @@
 """A citizen's rating: one answer to one question about how a dossier was handled.
 
-It holds nothing personal: no name, and no free text. What a citizen writes beside the levels may say who he is, so it is
-not part of the schema.
+It holds nothing personal: no name, and no free text. What a citizen writes beside the levels may say who he is, so it
+is not part of the schema.
 """
 
 from typing import Annotated

@@ -2,8 +2,8 @@
 
 A report is known by target, kind, month and agency. Its intent is committed before the call; should this process die in
 between, or the answer be lost, the next worker does what the catalog declares: send it again where the service replaces
-a month, else give it up or risk a second one. What changes later (a late rating, a corrected dossier) is told again only
-where the service replaces. Calls pass the target's gate like deliveries.
+a month, else give it up or risk a second one. What changes later (a late rating, a corrected dossier) is told again
+only where the service replaces. Calls pass the target's gate like deliveries.
 """
 
 from __future__ import annotations
