@@ -77,6 +77,12 @@ def cursor(engine: Engine, system: str) -> str | None:
     return value
 
 
+def last_successes(engine: Engine) -> dict[str, datetime]:
+    """When each system was last read to the end."""
+    with reading(engine) as connection:
+        return {row.system: row.finished_at for row in connection.execute(text(intake_sql.LAST_SUCCESSES))}
+
+
 def open_source_ids(engine: Engine, system: str) -> list[str]:
     """The system's own ids of its dossiers that are not at their end, sorted."""
     with reading(engine) as connection:

@@ -87,7 +87,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word, words, n=1)
     if near:
         return f'Did you mean "{near[0]}"?'
-    return f"Known: {', '.join(words)}" if len(words) <= 12 else ""
+    return f"Known: {', '.join(words)}" if 0 < len(words) <= 12 else ""
 
 
 def _without_tags(location: tuple[Any, ...]) -> Location:

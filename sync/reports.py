@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 import mappings
 from connectors.api import Item, Outcome, TakesReports, Verdict
 from connectors.catalog_models import InDoubt
-from ledger import ratings, reports, workload
+from ledger import intake, ratings, reports, workload
 from ledger.reports import ClaimedReport, Counted
 from ledger.types import Settled
 from schemas.report import Figures, ReportKind, begin_of, month_after, month_of, months_between, outgoing
@@ -33,7 +33,7 @@ from sync.gate import Gate, Rest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from connectors.catalog_models import TargetEntry
+    from connectors.catalog_models import SourceEntry, TargetEntry
     from connectors.reporting import Report, Reports
     from ledger.reports import ReportRow
     from sync.context import Context
@@ -48,12 +48,14 @@ _SHORTEST_PAUSE_S = 0.05
 class SentReports(BaseModel):
     """What one run did, in reports. ``changed`` were new or said something else; ``remaining`` are left for later.
 
-    ``resting``: why nobody could be called at the end, in a word, and ``resting_until`` when.
+    ``resting``: why nobody could be called at the end, in a word, and ``resting_until`` when. ``waiting_for``: systems
+    that have not been read since the end of the last month, so that it would be told without what they know.
     """
 
     model_config = ConfigDict(frozen=True)
 
     target: str
+    waiting_for: tuple[str, ...] = ()
     changed: int = 0
     accepted: int = 0
     rejected: int = 0
@@ -80,7 +82,7 @@ def report_to(
     ``CatalogError``, ``MappingError`` or ``LedgerError``; what the target answers is never an exception.
     """
     entry = context.catalog.target(target)
-    changed = count_months(context, target, now=now, since=since)
+    changed, waiting_for = count_months(context, target, now=now, since=since)
     mapping = mappings.load(entry.mapping, mappings.Direction.TARGET)
     with ExitStack() as stack:
         gate = stack.enter_context(Gate(context.engine, entry))
@@ -91,6 +93,7 @@ def report_to(
     left = sum(each.due + each.doubt for each in reports.counts(context.engine) if each.target == target)
     return SentReports(
         target=target,
+        waiting_for=waiting_for,
         changed=changed,
         remaining=left,
         resting=sender.rest.why if sender.rest else None,
@@ -99,16 +102,24 @@ def report_to(
     )
 
 
-def count_months(context: Context, target: str, *, now: datetime, since: date | None = None) -> int:
-    """Count the ended months and keep what they say; how many reports are new or have changed. Sends nothing."""
+def count_months(
+    context: Context, target: str, *, now: datetime, since: date | None = None
+) -> tuple[int, tuple[str, ...]]:
+    """Count the ended months and keep what they say. Sends nothing.
+
+    Gives how many reports are new or have changed, and the systems that the last month waits for: where a report cannot
+    be replaced by a better one, it is made once all that tell of it have been read after its days of grace.
+    """
     entry = context.catalog.target(target)
     rules = _rules(entry)
-    changed = 0
+    changed, waited_for = 0, set()
     for kind, report in rules.kinds.items():
         months = _months(rules, now, since, is_first=not reports.is_any(context.engine, target, kind))
-        rows = [row for month in months for row in _counted(context, rules, kind, report, month)]
+        late = {} if _replaces(report) else {month: _unread(context, rules, kind, month) for month in months}
+        waited_for |= {system for systems in late.values() for system in systems}
+        rows = [row for month in months if not late.get(month) for row in _counted(context, rules, kind, report, month)]
         changed += reports.keep(context.engine, target, kind, rows, replaces=_replaces(report))
-    return changed
+    return changed, tuple(sorted(waited_for))
 
 
 def send_again(
@@ -130,9 +141,27 @@ def listed(context: Context, target: str, *, month: date | None = None) -> list[
 def last_month(rules: Reports, now: datetime) -> date:
     """The last month that is reported by now: ended, and its days of grace over."""
     month = month_of(now)
-    while begin_of(month_after(month)) + timedelta(days=rules.after_days) > now:
+    while _over_at(rules, month) > now:
         month = month_after(month, -1)
     return month
+
+
+def _over_at(rules: Reports, month: date) -> datetime:
+    return begin_of(month_after(month)) + timedelta(days=rules.after_days)
+
+
+def _unread(context: Context, rules: Reports, kind: ReportKind, month: date) -> list[str]:
+    """The systems that tell of what is counted and have not been read since the month's days of grace."""
+    read_at = intake.last_successes(context.engine)
+    over_at = _over_at(rules, month)
+    telling = [
+        entry.system for entry in context.catalog.sources if _tells_ratings(entry) == (kind is ReportKind.SATISFACTION)
+    ]
+    return [system for system in telling if system not in read_at or read_at[system] < over_at]
+
+
+def _tells_ratings(entry: SourceEntry) -> bool:
+    return mappings.load(entry.mapping, mappings.Direction.SOURCE).tells is mappings.Tells.RATING
 
 
 def _months(rules: Reports, now: datetime, since: date | None, *, is_first: bool) -> Sequence[date]:
