@@ -115,11 +115,12 @@ def keep(engine: Engine, target: str, kind: ReportKind, rows: Sequence[Counted],
         return cursor.rowcount
 
 
-def is_any(engine: Engine, target: str, kind: ReportKind) -> bool:
-    """Whether any report of this kind was ever made for ``target``."""
+def last_period(engine: Engine, target: str, kind: ReportKind) -> date | None:
+    """The last month of which a report of this kind was ever made for ``target``."""
     with reading(engine) as connection:
         keys = {"target": target, "kind": kind.value}
-        return bool(connection.execute(text(reports_sql.IS_ANY), keys).scalar())
+        found: date | None = connection.execute(text(reports_sql.LAST_PERIOD), keys).scalar()
+    return found
 
 
 def claim(engine: Engine, target: str, *, owner: UUID, limit: int, lease_s: float) -> list[ClaimedReport]:

@@ -26,7 +26,7 @@ KNOWN = """
     SELECT period, agency_code FROM report
     WHERE target = %(target)s AND kind = %(kind)s AND period = ANY(%(periods)s::date[])
 """
-IS_ANY = "SELECT EXISTS (SELECT FROM report WHERE target = :target AND kind = :kind)"
+LAST_PERIOD = "SELECT max(period) FROM report WHERE target = :target AND kind = :kind"
 CLAIM = """
     UPDATE report
     SET state = 'leased', lease_owner = %(owner)s, lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),

@@ -114,7 +114,7 @@ def count_months(
     rules = _rules(entry)
     changed, waited_for = 0, set()
     for kind, report in rules.kinds.items():
-        months = _months(rules, now, since, is_first=not reports.is_any(context.engine, target, kind))
+        months = _months(rules, now, since, reports.last_period(context.engine, target, kind))
         late = {} if _replaces(report) else {month: _unread(context, rules, kind, month) for month in months}
         waited_for |= {system for systems in late.values() for system in systems}
         rows = [row for month in months if not late.get(month) for row in _counted(context, rules, kind, report, month)]
@@ -164,11 +164,11 @@ def _tells_ratings(entry: SourceEntry) -> bool:
     return mappings.load(entry.mapping, mappings.Direction.SOURCE).tells is mappings.Tells.RATING
 
 
-def _months(rules: Reports, now: datetime, since: date | None, *, is_first: bool) -> Sequence[date]:
+def _months(rules: Reports, now: datetime, since: date | None, reported: date | None) -> Sequence[date]:
+    """Those that may still change, and all that follow on the last one that was ``reported``; the first time all."""
     last = last_month(rules, now)
-    # The first time all of them, later those that may still change.
-    first = rules.since if is_first else max(rules.since, month_after(last, 1 - rules.months_back))
-    return months_between(max(rules.since, since) if since else first, last)
+    first = since or (reported and min(month_after(reported), month_after(last, 1 - rules.months_back)))
+    return months_between(max(rules.since, first or rules.since), last)
 
 
 def _counted(context: Context, rules: Reports, kind: ReportKind, report: Report, month: date) -> Iterator[Counted]:

@@ -195,10 +195,11 @@ def worth_knowing(picture: Picture) -> list[Remark]:
         for target in picture.targets
         if target.given_up
     ]
-    for target in picture.targets:
-        if given_up := sum(each.given_up for each in target.reported):
-            remarks.append(Remark("{target}: {number} reports given up in doubt", _number(target, given_up)))
-    return remarks
+    return remarks + [
+        Remark("{target}: {number} reports given up in doubt", _number(target, given_up))
+        for target in picture.targets
+        if (given_up := sum(each.given_up for each in target.reported))
+    ]
 
 
 def _number(target: Delivered, number: int) -> Mapping[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -31,6 +31,7 @@ HEADINGS = ("Số phiếu", "Mã hồ sơ", "Mã đơn vị", "Nội dung đánh
 VERY, SATISFIED, NOT_YET = "Rất hài lòng", "Hài lòng", "Chưa hài lòng"
 REMARK = "Gọi lại cho Trần Thị Mẫu, 0900000001"
 Row = Sequence[str]
+Open = Callable[..., "Reporting"]
 
 
 def row(number: int, level: str = VERY, question: str = "Thái độ phục vụ", day: str = "09/03/2026", **more: str) -> Row:
@@ -75,6 +76,10 @@ class Reporting:
         self.drop(*rows)
         return self.pull()
 
+    def rate_some(self) -> PullReport:
+        """Four dossiers are rated by one question, one of them by two."""
+        return self.rate(row(1), row(2), row(3, SATISFIED), row(4, NOT_YET), row(1, SATISFIED, "Thời gian giải quyết"))
+
     def report(self, target: str, now: datetime = APRIL_10, *, wait_s: float = 10, **more: Any) -> SentReports:
         """Count and send as of ``now``."""
         return report_to(self.world.context, target, now=now, wait_s=wait_s, **more)
@@ -103,17 +108,23 @@ def reporting(
     monkeypatch: pytest.MonkeyPatch,
     serve: Serve,
     changes: dict[str, Any] | None = None,
+    is_reported: bool = True,
     **portal: Any,
 ) -> Iterator[Reporting]:
-    """The world above; ``changes`` are put over every target's entry, ``portal`` is the portal's extra."""
+    """The world above; ``changes`` are put over every target's entry, ``portal`` is the portal's extra.
+
+    ``is_reported``: whether the targets run.
+    """
     folder = home / "gui-di"
     folder.mkdir()
     monkeypatch.setenv("AIRFLOW_CONN_DANHGIA", json.dumps({"conn_type": "fs", "extra": {"path": str(folder)}}))
     extra = {"dstcode": "VN:GOV:000.00.00.G99:cong-mau", "madonvi": "000.00.00.H12", **portal}
-    targets = {
-        "npsp": serve("npsp", npsp.build, **extra),
-        "province": serve("province", province.build, group_id="35166"),
-    }
+    targets = {}
+    if is_reported:
+        targets = {
+            "npsp": serve("npsp", npsp.build, **extra),
+            "province": serve("province", province.build, group_id="35166"),
+        }
     with world(engine, sealer, home, monkeypatch, shipped("danhgia", "npsp", "province"), changes) as found:
         found.tell(*(dossier(number) for number in range(1, 6)))
         yield Reporting(found, folder, targets)
