@@ -7,7 +7,7 @@ it.
 
 Files are dropped into ``danhgia/gui-di`` below the sandbox's home: its connection is that folder. Rated are dossiers of
 the one-stop system (``igate``), whose truth the control endpoint tells; ``GET ratings`` tells the answers: source_id,
-code, criterion, level (1 to 3), rated_at, agency_code.
+code, criterion, level (1 to 3), rated_at, agency_code, remark.
 """
 
 from collections.abc import Iterator
@@ -100,6 +100,7 @@ def _told(register: Drops, answers: Answers) -> Iterator[dict[str, Any]]:
                     "level": int(level),
                     "rated_at": f"{wall_time(one.returned)}+07:00",
                     "agency_code": one.agency.code,
+                    "remark": answers.remark(one, question),
                 }
 
 

@@ -35,6 +35,7 @@ def test_every_system_has_its_dags_and_there_are_no_others(dags: Dags, catalog: 
     sources = {f"pull_{entry.system}" for entry in catalog.sources}
     targets = {f"{kind}_{entry.system}" for entry in catalog.targets for kind in ("push", "reconcile")}
     targets |= {f"catalogues_{entry.system}" for entry in catalog.targets if entry.catalogues}
+    targets |= {f"reports_{entry.system}" for entry in catalog.targets if entry.reports}
     assert set(dags) == sources | targets | OF_THE_LEDGER
 
 
@@ -42,6 +43,16 @@ def test_catalogues_are_pulled_when_the_catalog_says(dags: Dags, catalog: Catalo
     dag, rules = dags["catalogues_npsp"], catalog.target("npsp").catalogues
     assert rules is not None
     assert (dag["cron"], dag["zone"], dag["waits_for"]) == (rules.schedule, "Asia/Ho_Chi_Minh", [])
+
+
+def test_reports_are_made_when_the_catalog_says_in_a_place_of_the_targets_pool(dags: Dags, catalog: Catalog) -> None:
+    reported = [entry for entry in catalog.targets if entry.reports]
+    assert {entry.system for entry in reported} == {"npsp", "province"}
+    for entry in reported:
+        dag = dags[f"reports_{entry.system}"]
+        assert entry.reports is not None
+        assert (dag["cron"], dag["zone"], dag["waits_for"]) == (entry.reports.schedule, "Asia/Ho_Chi_Minh", [])
+        assert dag["tasks"]["report"]["pool"] == entry.pool
 
 
 def test_every_dag_keeps_the_conventions(dags: Dags, catalog: Catalog) -> None:
