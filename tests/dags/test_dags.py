@@ -222,7 +222,7 @@ def test_two_hundred_systems_give_their_dags(inspector: Any, many_systems: Path)
     facts = inspector(HOSYNC_CATALOG=str(many_systems))
     assert facts["import_errors"] == {}
     assert facts["touched"] == []
-    assert len(facts["dags"]) == 150 + 3 * 50 + len(OF_THE_LEDGER)
+    assert len(facts["dags"]) == 150 + 4 * 50 + len(OF_THE_LEDGER)
     assert (
         len(facts["dags"]["push_system_003"]["waits_for"]) == 150 + 2
     )  # news of each source, of the re-drive, and its own corrections
