@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, text
 
 from ledger import reports_sql
+from ledger.audit import Action, note
 from ledger.engine import reading, transaction
 from ledger.types import Settled
 from schemas.report import Figures, Levels, ReportKind, Votes, Workload, is_empty
@@ -175,14 +176,22 @@ def settle(
 
 
 def send_again(
-    engine: Engine, target: str, *, month: date | None = None, agency: str | None = None, only_failed: bool = False
+    engine: Engine,
+    target: str,
+    *,
+    by: str,
+    month: date | None = None,
+    agency: str | None = None,
+    only_failed: bool = False,
 ) -> int:
     """Make reports due again, whatever was acknowledged: of a month, of an agency; ``only_failed``: those refused or
     given up. How many. What is on its way is left alone."""
     keys = {"target": target, "period": month, "agency": agency, "only_failed": only_failed}
     with transaction(engine) as cursor:
-        cursor.execute(reports_sql.AGAIN, keys)
-        return cursor.rowcount
+        number = cursor.execute(reports_sql.AGAIN, keys).rowcount
+        asked: dict[str, Any] = {"month": f"{month:%Y-%m}" if month else None, "agency": agency}
+        note(cursor, Action.RESEND, target, by=by, reports=number, only_failed=only_failed or None, **asked)
+        return number
 
 
 def reports(engine: Engine, target: str | None, *, month: date | None = None, limit: int = 1000) -> list[ReportRow]:

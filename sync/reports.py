@@ -123,12 +123,12 @@ def count_months(
 
 
 def send_again(
-    context: Context, target: str, *, month: date | None, agency: str | None = None, only_failed: bool = False
+    context: Context, target: str, *, by: str, month: date | None, agency: str | None = None, only_failed: bool = False
 ) -> int:
-    """Make reports due again, whatever was acknowledged; the next run sends them. How many."""
+    """Make reports due again, whatever was acknowledged; the next run sends them. How many. ``by``: who does it."""
     entry = context.catalog.target(target)
     _rules(entry)
-    return reports.send_again(context.engine, entry.system, month=month, agency=agency, only_failed=only_failed)
+    return reports.send_again(context.engine, entry.system, by=by, month=month, agency=agency, only_failed=only_failed)
 
 
 def listed(context: Context, target: str, *, month: date | None = None) -> list[ReportRow]:

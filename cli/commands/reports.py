@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
+from cli.environment import person
 from cli.errors import ExitCode, UserError
 from cli.messages import Texts
 from cli.output import Output
@@ -61,7 +62,7 @@ def run(
     with Context.from_env() as context:
         for target in targets or with_reports(context.catalog.targets):
             if again:
-                send_again(context, target, month=only, agency=agency, only_failed=failed)
+                send_again(context, target, by=person(), month=only, agency=agency, only_failed=failed)
             if send or again:
                 with output.working(output.texts("Reporting to {target}", target=target)):
                     sent.append(report_to(context, target, now=now(), since=first))

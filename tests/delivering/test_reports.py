@@ -10,6 +10,7 @@ import pytest
 from delivery_world import T0, dossier
 from reporting_world import APRIL_10, NOT_YET, Open, row
 
+from ledger import audit
 from schemas.times import VN
 from sync.errors import SyncError
 from sync.reports import report_to, send_again
@@ -131,7 +132,7 @@ def test_a_refused_report_waits_for_a_person_with_its_reason(open_world: Open) -
     world = open_world(ratings="is-refused")
     world.rate_some()
     world.report("npsp")
-    send_again(world.world.context, "npsp", month=None)
+    send_again(world.world.context, "npsp", by="test", month=None)
     assert world.report("npsp").rejected == 1
     found = world.rows("npsp")[MONTH]
     assert (found.state, found.last_outcome) == ("dead", "rejected")
@@ -222,10 +223,12 @@ def test_a_person_sends_a_month_again(open_world: Open) -> None:
     world.targets["npsp"].fault("apply-then-500")
     world.report("npsp")
     context = world.world.context
-    assert send_again(context, "npsp", month=date(2026, 2, 1)) == 0
-    assert send_again(context, "npsp", month=None, only_failed=True) == 1
+    assert send_again(context, "npsp", by="test", month=date(2026, 2, 1)) == 0
+    assert send_again(context, "npsp", by="test", month=None, only_failed=True) == 1
     assert world.report("npsp").accepted == 1
-    assert send_again(context, "npsp", month=None, only_failed=True) == 0
+    assert send_again(context, "npsp", by="test", month=None, only_failed=True) == 0
+    done = audit.last(context.engine, system="npsp")[1]
+    assert (done.action, done.person, done.details) == ("resend", "test", {"reports": 1, "only_failed": True})
 
 
 def test_a_target_without_reports_says_so(open_world: Open) -> None:
