@@ -1,4 +1,4 @@
-"""Commands about deliveries to a target: what is dead, sending again, stopping and going on, and who did it."""
+"""Commands about deliveries and reports to targets: what is dead, again, stopping and going on, and who did it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Target = Annotated[str, typer.Argument(help="The target: npsp, province, emc, �
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the ``hosync`` command."""
-    app.command(rich_help_panel=LOOK, epilog=EPILOG)(dead)
-    app.command(rich_help_panel=LOOK, epilog=EPILOG)(audit)
-    for command in (resend, replay, pause, resume):
+    for look in (dead, statistics, audit):
+        app.command(rich_help_panel=LOOK, epilog=EPILOG)(look)
+    for command in (resend, replay, reports, pause, resume):
         app.command(rich_help_panel=BY_HAND, epilog=EPILOG)(command)
 
 
@@ -95,6 +95,50 @@ def audit(
         from cli.commands import audit as command
 
         return command.run(output, target, number=number)
+
+    do(lang, work, as_json=as_json)
+
+
+def reports(
+    lang: Lang,
+    targets: Annotated[list[str] | None, typer.Argument(help="Targets; all that take reports when left out.")] = None,
+    send: Annotated[bool, typer.Option("--send", help="First count the ended months and send what is due.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="First send --month (or what --failed) again, whatever was acknowledged.")
+    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="With --again: only what was refused or given up.")] = False,
+    month: Annotated[str | None, typer.Option(help="Only this month: 2026-03.")] = None,
+    since: Annotated[str | None, typer.Option(help="Count again from this month on, not only the last few.")] = None,
+    agency: Annotated[str | None, typer.Option(help="Only this agency: H12.12.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Báo cáo định kỳ. / Reports by the month (satisfaction, statistics) to the targets that take them: how they stand.
+
+    Exit code 1: one was refused, given up or not sent yet.
+    """
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import reports as command
+
+        return command.run(
+            output, targets or [], send=send, again=again, failed=failed, month=month, since=since, agency=agency
+        )
+
+    do(lang, work, as_json=as_json)
+
+
+def statistics(
+    lang: Lang,
+    month: Annotated[str | None, typer.Option(help="2026-03; the last ended one when left out.")] = None,
+    agency: Annotated[str | None, typer.Option(help="Only this agency, by field: H12.12.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Thống kê hồ sơ theo tháng. / Dossiers received, solved and left in a month, per agency, from the ledger."""
+
+    def work(output: Output) -> ExitCode:
+        from cli.commands import statistics as command
+
+        return command.run(output, month, agency=agency)
 
     do(lang, work, as_json=as_json)
 

@@ -262,6 +262,47 @@ _VI = {
     "pause": "tạm dừng",
     "resume": "gửi tiếp",
     "Why they were refused: hosync dead {target}": "Xem lý do bị từ chối: hosync dead {target}",
+    # reports, statistics
+    "Reports": "Báo cáo",
+    "Reports to {target}": "Báo cáo gửi {target}",
+    "Reporting to {target}": "Đang gửi báo cáo tới {target}",
+    "Report": "Báo cáo",
+    "Month": "Tháng",
+    "Last month": "Tháng gần nhất",
+    "Sent": "Đã gửi",
+    "Sent at": "Gửi lúc",
+    "Reason": "Lý do",
+    "Changed since": "Đã đổi sau khi gửi",
+    "changed since": "số liệu đã đổi sau khi gửi",
+    "satisfaction": "mức độ hài lòng",
+    "statistics": "thống kê hồ sơ",
+    "report sent": "đã gửi",
+    "report due": "chờ gửi",
+    "report on its way": "đang gửi",
+    "report in doubt": "chưa rõ kết quả",
+    "report refused": "bị từ chối",
+    "report given up in doubt": "không rõ kết quả, không gửi lại",
+    "{target}: {accepted} reports sent, {failed} refused or given up, {remaining} left.": (
+        "{target}: đã gửi {accepted} báo cáo, {failed} bị từ chối hoặc không rõ kết quả, còn lại {remaining}."
+    ),
+    "{target}: the last month waits until these have been read: {systems}.": (
+        "{target}: tháng gần nhất chờ thu thập xong từ: {systems}."
+    ),
+    "{target}: the reports are not sent yet": "{target}: chưa gửi xong báo cáo",
+    "{target}: {number} reports refused": "{target}: {number} báo cáo bị từ chối",
+    "{target}: {number} reports given up in doubt": "{target}: {number} báo cáo không rõ kết quả, không gửi lại nữa",
+    "{number} dossiers that citizens rated in {month} are unknown here.": (
+        "{number} hồ sơ được đánh giá trong tháng {month} chưa có trong sổ cái."
+    ),
+    "Dossiers of {month}": "Hồ sơ tháng {month}",
+    "Altogether": "Tổng cộng",
+    "Received": "Mới tiếp nhận",
+    "Brought in": "Kỳ trước chuyển sang",
+    "Total": "Tổng số",
+    "Solved in time": "Giải quyết đúng hạn",
+    "Solved late": "Giải quyết quá hạn",
+    "Pending": "Đang giải quyết, trong hạn",
+    "Overdue": "Đang giải quyết, quá hạn",
     # break kinds
     "duplicate": "trùng",
     "rejected": "bị từ chối",

@@ -25,6 +25,10 @@ _VI = {
     "page": "trang thử",
     "targets": "các đích",
     "examples": "ví dụ",
+    # reports
+    "nobody knows whether it arrived, and the target can't be asked": (
+        "không rõ đã đến nơi chưa, và không hỏi được hệ thống đích"
+    ),
     # all well
     "version {version} can be used": "dùng được, phiên bản {version}",
     "the snapshot {file} is there": "có bản chụp {file}",

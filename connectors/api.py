@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from schemas.report import ReportKind
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -161,6 +163,14 @@ class GivesCatalogues(Protocol):
 
     def catalogue(self, kind: Catalogue) -> list[CatalogueEntry]:
         """Everything of one kind that it publishes. Raises ConnectorError."""
+        ...
+
+
+class TakesReports(Protocol):
+    """What a target offers beside the rest whose catalog entry has ``reports``."""
+
+    def send_report(self, kind: ReportKind, report: Item) -> Verdict:
+        """Send one report; ``report.known``: it was sent before, and nobody knows whether it arrived."""
         ...
 
 

@@ -20,7 +20,9 @@ from connectors.catalog_parts import Part as Part
 from connectors.catalog_parts import SystemName as SystemName
 from connectors.catalog_parts import inconsistent as inconsistent
 from connectors.options.paths import CutPath
+from connectors.reporting import Reports
 from connectors.traffic import Breaker, QuietHours, Quota, Retries
+from schemas.report import ReportKind
 
 
 class Title(Part):
@@ -87,6 +89,12 @@ class TargetProtocol(StrEnum):
     WEBHOOK = "webhook"
     OPENCPS_PUBLISH = "opencps-publish"
     IGATE_DOSSIER = "igate-dossier"
+
+
+_REPORTS = {
+    TargetProtocol.NPSP: frozenset({ReportKind.SATISFACTION}),
+    TargetProtocol.LGSP_DOCUMENT: frozenset(ReportKind),
+}
 
 
 class PullStyle(StrEnum):
@@ -356,6 +364,8 @@ class TargetEntry(Entry):
     """How it is compared with the ledger."""
     catalogues: Catalogues | None = None
     """The catalogues that it publishes, where it does."""
+    reports: Reports | None = None
+    """What it is reported each month, where it takes reports."""
 
     @property
     def is_compared(self) -> bool:
@@ -368,6 +378,9 @@ class TargetEntry(Entry):
             declared = getattr(self.operations, message.value) is not None
             if declared != (message in self.messages):
                 raise inconsistent("operations", f"it and 'messages' must both name '{message.value}', or neither")
+        for kind in self.reports.kinds if self.reports else ():
+            if kind not in _REPORTS.get(self.protocol, ()):
+                raise inconsistent("reports", kind.value, f"protocol '{self.protocol}' takes no such report: remove it")
         if self.lease_s <= self.timeouts.total_s:
             raise inconsistent("lease_s", "it must exceed timeouts.total_s, or a slow call would be sent twice")
         return self

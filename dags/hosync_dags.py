@@ -126,7 +126,7 @@ def dag_arguments(kind: str, entry: SourceEntry | TargetEntry, *, doc: str) -> d
     }
 
 
-_VERBS = {"pull": "Thu thập", "push": "Gửi", "reconcile": "Đối soát", "catalogues": "Danh mục"}
+_VERBS = {"pull": "Thu thập", "push": "Gửi", "reconcile": "Đối soát", "catalogues": "Danh mục", "reports": "Báo cáo"}
 
 
 def skip(log: logging.Logger, message: str) -> NoReturn:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.errors import CheckViolation, DeadlockDetected, SerializationFailure, UniqueViolation
 from sqlalchemy import Engine, text
 
-from ledger import intake_sql
+from ledger import intake_sql, ratings
 from ledger.archive import pack
 from ledger.engine import Cursor, loss_explained, reading, transaction
 from ledger.errors import (
@@ -116,6 +116,12 @@ def cursor(engine: Engine, system: str) -> str | None:
     return value
 
 
+def last_successes(engine: Engine) -> dict[str, datetime]:
+    """When each system was last read to the end."""
+    with reading(engine) as connection:
+        return {row.system: row.finished_at for row in connection.execute(text(intake_sql.LAST_SUCCESSES))}
+
+
 def open_source_ids(engine: Engine, system: str) -> list[str]:
     """The system's own ids of its dossiers that are not at their end, sorted."""
     with reading(engine) as connection:
@@ -192,7 +198,7 @@ def _prepare(sealer: Sealer, page: PageIntake) -> _Prepared:
 
 def _broken_rule(page: PageIntake, error: CheckViolation) -> str:
     if error.diag.constraint_name == "nothing_is_lost":
-        given = f"{len(page.dossiers)} dossiers and {len(page.problems)} problems"
+        given = f"{len(page.dossiers) + len(page.ratings)} records and {len(page.problems)} problems"
         return f"{page.fetched} records were fetched but {given} were handed over, so records would be lost"
     return f"it breaks the rule {error.diag.constraint_name} of table {error.diag.table_name}"
 
@@ -210,14 +216,14 @@ def _store(database: Cursor, sealer: Sealer, page: PageIntake, prepared: _Prepar
 
     judged = judge_page(database, prepared.readings, system=page.system, precedence=page.precedence)
     write_page(database, judged, system=page.system, sealer=sealer, change_no=change_no)
-    resolve(database, page.system, judged)
+    resolve(database, page.system, judged, [rating.source_id for rating in page.ratings])
     told_again(database, page.system, [each.known.dossier_id for each in judged.judgements if each.known])
     refused = [clashing(reading, sealer) for reading in judged.clashes]
     refused += [homeless(reading, page.natives[reading.position], sealer) for reading in judged.homeless]
     newly_set_aside = quarantine(database, page, [*prepared.problems, *refused])
     close_redriven(database, page, {reading.position for reading in (*judged.clashes, *judged.homeless)})
 
-    verdicts = count(judged)
+    verdicts = count(judged) + ratings.store(database, page)
     counts = PageCounts(
         fetched=page.fetched,
         new=verdicts[Verdict.NEW],

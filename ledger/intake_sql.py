@@ -93,6 +93,11 @@ MOVE_CURSOR = """
     RETURNING true
 """
 READ_CURSOR = "SELECT value FROM pull_cursor WHERE system = :system"
+LAST_SUCCESSES = """
+    SELECT system, max(finished_at) AS finished_at FROM pull_run
+    WHERE status = 'succeeded' AND mode IN ('incremental', 'full')
+    GROUP BY system
+"""
 OPEN_SOURCE_IDS = """
     SELECT source_id FROM dossier
     WHERE home_system = :system AND state NOT IN (3, 7, 8, 10)

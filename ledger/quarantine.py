@@ -78,17 +78,17 @@ def homeless(reading: Reading, native: bytes, sealer: Sealer) -> Broken:
     )
 
 
-def resolve(cursor: Cursor, system: str, judged: Sorted) -> None:
+def resolve(cursor: Cursor, system: str, judged: Sorted, rated: Collection[str] = ()) -> None:
     """Close the open rows of records that this page brings in good order and newer than what was held.
 
     An overtaken record proves nothing, and neither does one that was told before: it may be a page that comes twice,
     older than the record set aside. One that is its system's newest word is good, even where another system's later
     event leads. Progress that waits for its dossier is left alone: it is good itself, and what it tells is not told
-    again.
+    again. ``rated``: ids of good ratings.
     """
     if not cursor.execute(intake_sql.ANY_OPEN, [system]).fetchone():
         return
-    keys: set[str] = set()
+    keys: set[str] = set(rated)
     for each in judged.judgements:
         if each.keep:
             dossier = each.newest.dossier

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from schemas.dossier import Dossier, Progress
+from schemas.rating import Rating
 
 
 class PullMode(StrEnum):
@@ -41,11 +42,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageIntake:
-    """One fetched page, mapped and validated: ``fetched`` must equal dossiers + problems.
+    """One fetched page, mapped and validated: ``fetched`` must equal dossiers + ratings + problems.
 
     ``raw`` is archived as it is. ``number`` names the page within its run: the same number with the same bytes is
     the same page and is stored once. ``cursor`` moves with the page; ``None`` leaves it. ``redriven``: the quarantine
-    row that each of the dossiers comes from, closed in the same transaction once the dossier is in the ledger.
+    row that each of the dossiers (or ratings) comes from, closed in the same transaction once it is in the ledger.
     ``natives``: the native record of each of the ``dossiers``, needed where they are progress, which waits in
     quarantine until its dossier is known. ``told_at``: since when what the page tells could be seen, where that is
     before it was fetched (a call that waited in the inbox). ``only_news``: a page that merely repeats what is kept
@@ -64,6 +65,7 @@ class PageIntake:
     problems: Sequence[Problem] = field(repr=False)
     cursor: str | None
     mapping_version: str
+    ratings: Sequence[Rating] = ()
     redriven: Sequence[int] | None = None
     natives: Sequence[bytes] = field(default=(), repr=False)
     told_at: datetime | None = None

@@ -10,6 +10,8 @@ from pydantic.fields import FieldInfo
 
 from mappings.model import Tells
 from schemas.dossier import Applicant, Dossier, Progress, ResultPaper, Step
+from schemas.rating import Rating
+from schemas.report import SATISFACTION_KEYS, STATISTICS_KEYS
 
 _NESTED: dict[str, type[BaseModel]] = {"applicant": Applicant}
 _LISTS: dict[str, type[BaseModel]] = {"steps": Step, "results": ResultPaper}
@@ -40,7 +42,7 @@ def _shape(model: type[BaseModel]) -> Shape:
 
 
 SHAPES: Mapping[Tells, Shape] = MappingProxyType(
-    {Tells.DOSSIER: _shape(Dossier), Tells.PROGRESS: _shape(Progress)},
+    {Tells.DOSSIER: _shape(Dossier), Tells.PROGRESS: _shape(Progress), Tells.RATING: _shape(Rating)},
 )
 """What a source mapping may fill, by what it tells."""
 
@@ -70,6 +72,20 @@ STEP_KEYS: frozenset[str] = frozenset(
     }
 )
 """What a target mapping may read of a step."""
+
+READABLE: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "dossier": DOSSIER_KEYS,
+        "step": STEP_KEYS,
+        "notice": STEP_KEYS,
+        "satisfaction": SATISFACTION_KEYS,
+        "statistics": STATISTICS_KEYS,
+    }
+)
+"""What a target mapping may read, by section."""
+
+READABLE_LISTS = frozenset({"steps", "results", "questions"})
+"""The lists among it."""
 
 
 def adapter(info: FieldInfo) -> TypeAdapter[Any]:

@@ -369,6 +369,14 @@ def _flag(value: object) -> str:
     return "True" if value else "False"
 
 
+@_plain("percent")
+def _percent(value: object) -> str:
+    """A percentage as text with its sign: 75 becomes "75%", 33.33 "33.33%"."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConversionError("number", "the value is not a number")
+    return f"{round(value, 2):.10g}%"
+
+
 @_plain("json_text")
 def _json_text(value: object) -> str | None:
     """The value as JSON inside a text field; nothing for an empty object or list."""

@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mappings.mapping import Converted, MappingProblem
 from mappings.mapping import Mapping as LoadedMapping
-from mappings.mapping import MappingProblem
 from mappings.model import Direction, Example, Section
+from schemas.report import ReportKind
 from schemas.times import VN
 
 _MOMENTS = frozenset(
-    {"at", "submitted_at", "received_at", "due_at", "finished_at", "returned_at", "state_at", "changed_at"}
+    {
+        "at",
+        "submitted_at",
+        "received_at",
+        "due_at",
+        "finished_at",
+        "returned_at",
+        "state_at",
+        "changed_at",
+        "begins_at",
+        "ends_at",
+    }
 )
 
 
@@ -39,8 +51,7 @@ def _run_section(mapping: LoadedMapping, name: str, section: Section) -> Iterato
         if example.name is not None:
             given[example.name] = record
         ready = _with_moments(record) if mapping.direction is Direction.TARGET else record
-        convert = {"step": mapping.convert_steps, "notice": mapping.convert_notices}.get(name, mapping.convert_dossiers)
-        converted = convert([ready])
+        converted = _convert(mapping, name, ready)
         result = converted.good[0][1] if converted.good else None
         problem = converted.bad[0] if converted.bad else None
         yield Outcome(
@@ -50,6 +61,13 @@ def _run_section(mapping: LoadedMapping, name: str, section: Section) -> Iterato
             problem=problem,
             differences=tuple(_differences(example, result, problem)),
         )
+
+
+def _convert(mapping: LoadedMapping, section: str, record: Mapping[str, Any]) -> Converted:
+    if section in list(ReportKind):
+        return mapping.convert_reports(ReportKind(section), [record])
+    convert = {"step": mapping.convert_steps, "notice": mapping.convert_notices}.get(section, mapping.convert_dossiers)
+    return convert([record])
 
 
 def _record(example: Example, given: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mappings import catalogues, reading
 from mappings.compiler import Broken, Compiled, Record, compile_fields
 from mappings.model import AnyField, Direction, FieldSpec, ListSpec, Section, SourceFile, Tells
+from schemas.report import ReportKind
 
 Stage = Literal["mapping", "schema"]
 
@@ -68,6 +69,10 @@ class Mapping:
     def convert_notices(self, steps: Sequence[Record]) -> Converted:
         """Convert canonical steps to a target's notices; nothing at all where it takes none."""
         return self._convert("notice", steps) if "notice" in self.compiled else Converted([], [])
+
+    def convert_reports(self, kind: ReportKind, reports: Sequence[Record]) -> Converted:
+        """Convert reports (see ``schemas.report.outgoing``) to what a target is sent of them."""
+        return self._convert(kind.value, reports)
 
     def key_of(self, record: Record) -> str | None:
         """The record's own key in its system, for messages to people; ``None`` when the record has none.

@@ -34,10 +34,12 @@ class Direction(StrEnum):
 
 
 class Tells(StrEnum):
-    """What a source's records are about: whole dossiers, or only how far dossiers of other systems have come."""
+    """What a source's records are about: whole dossiers, how far dossiers of other systems have come, or how citizens
+    rate what was done for them."""
 
     DOSSIER = "dossier"
     PROGRESS = "progress"
+    RATING = "rating"
 
 
 def _path(value: str) -> str:
@@ -227,11 +229,12 @@ class _File(_Part):
 
 
 class SourceFile(_File):
-    """A mapping from a source's records to the canonical dossier, or to the progress of one."""
+    """A mapping from a source's records to the canonical dossier, to the progress of one, or to ratings."""
 
     direction: Literal["source"]
-    tells: Annotated[Tells, Field(strict=False)] = Tells.DOSSIER
     """From a system to the common schema."""
+    tells: Annotated[Tells, Field(strict=False)] = Tells.DOSSIER
+    """What its records are about."""
     fields: Annotated[dict[str, AnyField], Field(min_length=1)]
     """What the result is made of: the name of each field, and where it comes from."""
     ignore: dict[str, str] = {}
@@ -251,6 +254,10 @@ class TargetFile(_File):
     """What a processing step is made of, where the target takes them."""
     notice: Section | None = None
     """What a step is told as of a dossier that was filed on the target itself, where it takes that besides."""
+    satisfaction: Section | None = None
+    """What a month's report of citizens' satisfaction is made of, where the target takes them."""
+    statistics: Section | None = None
+    """What a month's report of dossiers received, solved and left is made of, where the target takes them."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "TargetFile":

@@ -61,7 +61,13 @@ def sections(found: MappingFile) -> dict[str, Section]:
     """The sections of a file by name; a source has one, named ``dossier``."""
     if isinstance(found, SourceFile):
         return {"dossier": Section(fields=found.fields, ignore=found.ignore, examples=found.examples)}
-    parts = {"dossier": found.dossier, "step": found.step, "notice": found.notice}
+    parts = {
+        "dossier": found.dossier,
+        "step": found.step,
+        "notice": found.notice,
+        "satisfaction": found.satisfaction,
+        "statistics": found.statistics,
+    }
     return {name: part for name, part in parts.items() if part is not None}
 
 
@@ -81,7 +87,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word, words, n=1)
     if near:
         return f'Did you mean "{near[0]}"?'
-    return f"Known: {', '.join(words)}" if len(words) <= 12 else ""
+    return f"Known: {', '.join(words)}" if 0 < len(words) <= 12 else ""
 
 
 def _without_tags(location: tuple[Any, ...]) -> Location:
@@ -99,15 +105,14 @@ class _Checker:
         self._document = document
         self._file = found
         self._is_source = isinstance(found, SourceFile)
-        self._shape = canonical.SHAPES[found.tells if isinstance(found, SourceFile) else Tells.DOSSIER]
+        self._tells = found.tells if isinstance(found, SourceFile) else Tells.DOSSIER
+        self._shape = canonical.SHAPES[self._tells]
         self._used_tables: set[str] = set()
 
     def issues(self) -> Iterator[FileIssue]:
         for name, section in sections(self._file).items():
             at: Location = () if self._is_source else (name,)
-            readable = None
-            if not self._is_source:
-                readable = canonical.DOSSIER_KEYS if name == "dossier" else canonical.STEP_KEYS
+            readable = None if self._is_source else canonical.READABLE[name]
             yield from self._section(section, (*at, "fields"), readable)
             yield from self._examples(section, (*at, "examples"))
             for path in sorted(section.ignore.keys() & paths.used_fields(section.fields)):
@@ -124,8 +129,8 @@ class _Checker:
                 if self._is_source and name not in self._shape.lists:
                     yield self._unknown(here, self._shape.lists, "the common schema has no such list")
                     continue
-                if readable is not None and spec.each not in ("steps", "results"):
-                    yield self._unknown((*here, "each"), ("steps", "results"), "a dossier has no such list", spec.each)
+                if readable is not None and spec.each not in (lists := readable & canonical.READABLE_LISTS):
+                    yield self._unknown((*here, "each"), lists, "there is no such list to read", spec.each)
                 inner = self._shape.lists.get(name, {})
                 for item, item_spec in spec.fields.items():
                     yield from self._field((*here, "fields", item), item, item_spec, inner, None)
@@ -163,8 +168,9 @@ class _Checker:
             yield from self._field((*at, "else"), name, spec.otherwise, fields, readable)
 
     def _why_not(self, name: str) -> str:
-        if name in canonical.SHAPES[Tells.DOSSIER].fields:
-            return "a system that tells only of progress does not tell this: remove it, or write tells: dossier"
+        if self._tells is not Tells.DOSSIER and name in canonical.SHAPES[Tells.DOSSIER].fields:
+            only = {Tells.PROGRESS: "of progress", Tells.RATING: "ratings"}[self._tells]
+            return f"a system that tells only {only} does not tell this: remove it, or write tells: dossier"
         return "the common schema has no such field"
 
     def _converter(self, at: Location, spec: FieldSpec) -> Iterator[FileIssue]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from mappings import canonical
 from mappings.converters import REGISTRY
-from mappings.model import SourceFile, TargetFile, Tells
+from mappings.model import SourceFile, TargetFile
 
 FILE = Path(__file__).parent / "mapping.schema.json"
 _REF = "#/$defs/{model}"
@@ -30,7 +30,7 @@ def schema() -> dict[str, Any]:
     field["properties"] |= _options(definitions)
     field["additionalProperties"] = False
     definitions["SourceFile"]["properties"]["fields"]["propertyNames"] = {
-        "enum": sorted(canonical.SHAPES[Tells.DOSSIER].fields)
+        "enum": sorted({name for shape in canonical.SHAPES.values() for name in shape.fields})
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

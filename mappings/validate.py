@@ -1,4 +1,4 @@
-"""From native records to valid dossiers, or progress: mapping, then one validation call for the whole page."""
+"""From native records to valid dossiers, progress or ratings: mapping, then one validation call for the whole page."""
 
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
@@ -12,19 +12,32 @@ from mappings.compiler import Record
 from mappings.mapping import Mapping, MappingProblem
 from mappings.model import Tells
 from schemas.dossier import DOSSIERS, PROGRESS, Dossier, Progress
+from schemas.rating import RATINGS, Rating
 
-_PAGES: MappingABC[Tells, TypeAdapter[Any]] = MappingProxyType({Tells.DOSSIER: DOSSIERS, Tells.PROGRESS: PROGRESS})
+_PAGES: MappingABC[Tells, TypeAdapter[Any]] = MappingProxyType(
+    {Tells.DOSSIER: DOSSIERS, Tells.PROGRESS: PROGRESS, Tells.RATING: RATINGS}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Validated:
     """A page: what was understood, with the index of its record, and the problems of the records that were set aside.
 
-    What was understood is of one kind, which the mapping names: dossiers, or the progress of dossiers.
+    What was understood is of one kind, which the mapping names: dossiers, the progress of dossiers, or ratings.
     """
 
-    good: list[tuple[int, Dossier | Progress]]
+    good: list[tuple[int, Dossier | Progress | Rating]]
     bad: list[MappingProblem]
+
+    @property
+    def dossiers(self) -> list[tuple[int, Dossier | Progress]]:
+        """What tells of dossiers."""
+        return [(index, told) for index, told in self.good if not isinstance(told, Rating)]
+
+    @property
+    def ratings(self) -> list[tuple[int, Rating]]:
+        """What tells of ratings."""
+        return [(index, told) for index, told in self.good if isinstance(told, Rating)]
 
 
 def validate_page(mapping: Mapping, records: Sequence[Record]) -> Validated:

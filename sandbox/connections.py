@@ -181,6 +181,7 @@ CONNECTIONS: Mapping[str, Connection] = MappingProxyType(
         "giaoduc": Connection(server="giaoduc", published=True),
         "thuy": Connection(server="thuy", login="tinh-mau", password="mat-khau-mau-thuy", published=True),
         "congthuong": Connection(server="congthuong", published=True),
+        "danhgia": Connection(server="danhgia", published=True),
         "vbdlis": Connection(server="vbdlis", password="ma-an-toan-mau-vbdlis"),
         "ilis": Connection(
             server="ilis",

@@ -31,6 +31,7 @@ SERVERS: Mapping[str, str] = MappingProxyType(
         "giaoduc": "sandbox.systems.giaoduc",
         "thuy": "sandbox.systems.thuy",
         "congthuong": "sandbox.systems.congthuong",
+        "danhgia": "sandbox.systems.danhgia",
         "vbdlis": "sandbox.systems.vbdlis",
         "ilis": "sandbox.systems.ilis",
         "nuoc": "sandbox.practice.nuoc",
@@ -48,7 +49,7 @@ SERVERS: Mapping[str, str] = MappingProxyType(
 _TOGETHER = (
     ("gplx", "hotich", "lltp", "btxh", "gtvt", "tanso", "nuoc"),
     ("xaydung", "dienluc", "vbdlis", "ilis"),
-    ("giaoduc", "thuy", "congthuong", "province_igate"),
+    ("giaoduc", "thuy", "congthuong", "danhgia", "province_igate"),
     ("bhxh", "qldc", "laodong", "xroad"),
 )
 """Servers that share a process, by what they import: a process of Python costs 50 MB and half a second, whatever it
@@ -71,6 +72,7 @@ SOURCES = (
     "giaoduc",
     "thuy",
     "congthuong",
+    "danhgia",
     "vbdlis",
     "ilis",
     "nuoc",

@@ -46,3 +46,11 @@ class OnlinePayment(IntEnum):
     NATIONAL_PORTAL = 1
     AGENCY_GATEWAY = 2
     NOT_ONLINE = 3
+
+
+class Satisfaction(IntEnum):
+    """How satisfied a citizen says to be, in the three levels of the satisfaction reports."""
+
+    VERY = 1
+    SATISFIED = 2
+    NOT_YET = 3

@@ -14,7 +14,8 @@ from schemas.codes import Channel, IdentityKind, OnlinePayment, ResultDelivery, 
 from schemas.states import State
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """The text itself when PostgreSQL can store it; raises ``ValueError``."""
     # PostgreSQL refuses NUL and lone surrogates; a record with them must fail here, alone, and not with its page.
     if "\x00" in value:
         raise ValueError("the text holds a NUL character, which cannot be stored")
@@ -25,8 +26,8 @@ def _storable(value: str) -> str:
     return value
 
 
-Text = Annotated[str, Field(max_length=4000), AfterValidator(_storable)]
-Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=4000), AfterValidator(storable)]
+Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(storable)]
 DossierCode = Annotated[Code, AfterValidator(identifiers.dossier_short)]
 AgencyCode = Annotated[Code, AfterValidator(identifiers.agency_short)]
 ProcedureCode = Annotated[Code, AfterValidator(identifiers.procedure_code)]

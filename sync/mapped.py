@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from connectors.catalog_models import SourceEntry
     from schemas.dossier import Dossier, Progress
+    from schemas.rating import Rating
 
 _DEEPEST = 200  # levels; the writer of JSON knows 254
 
@@ -29,6 +30,7 @@ class Mapped:
 
     page: Page
     dossiers: Sequence[Dossier | Progress]
+    ratings: Sequence[Rating]
     natives: Sequence[bytes]
     problems: Sequence[Problem]
     mapping_version: str
@@ -45,6 +47,7 @@ class Mapped:
             fetched_at=self.page.fetched_at,
             fetched=len(self.page.records),
             dossiers=self.dossiers,
+            ratings=self.ratings,
             problems=self.problems,
             # Who is asked about what we hold has no position to move to.
             cursor=None if entry.pull.style is PullStyle.OPEN_LIST else self.page.cursor,
@@ -61,7 +64,8 @@ def mapped(mapping: mappings.Mapping, pages: Iterator[Page]) -> Iterator[Mapped]
         validated = mappings.validate_page(mapping, page.records)
         yield Mapped(
             page=page,
-            dossiers=[dossier for _, dossier in validated.good],
+            dossiers=[dossier for _, dossier in validated.dossiers],
+            ratings=[rating for _, rating in validated.ratings],
             natives=[native_bytes(page.records[index]) for index, _ in validated.good] if is_progress else (),
             problems=[
                 Problem(
@@ -112,7 +116,7 @@ class Snapshot:
 
     def add(self, mapped: Mapped) -> None:
         """Another page; only the last one of a snapshot completes it."""
-        self.seen.update(dossier.source_id for dossier in mapped.dossiers)
+        self.seen.update(told.source_id for told in (*mapped.dossiers, *mapped.ratings))
         for problem in mapped.problems:
             if problem.record_key:
                 self.seen |= {problem.record_key, _as_code(problem.record_key)}

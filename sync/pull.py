@@ -10,7 +10,7 @@ mapped again once a pull has brought the dossier; what a whole snapshot lacks is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta

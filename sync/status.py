@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from connectors.catalog_models import SourceProtocol
 from connectors.traffic import quiet_until
-from ledger import gate, inbox, report, snapshots, waiting
+from ledger import gate, inbox, report, reports, snapshots, waiting
 from ledger import reconcile as books
 
 if TYPE_CHECKING:
@@ -135,12 +135,30 @@ class GateStatus(_Part):
     calls_today: int | None = None
 
 
+class ReportNumbers(_Part):
+    """The reports of one kind to a target; ``changed``: acknowledged once, and no more what we would say.
+
+    ``given_up``: nobody knows whether they arrived; ``last_month`` is the first day of the last month reported.
+    """
+
+    kind: str
+    last_month: date
+    sent: int
+    due: int
+    in_doubt: int
+    refused: int
+    given_up: int
+    changed: int
+    perhaps_doubled: int
+    last_sent_at: datetime | None
+
+
 class TargetStatus(_Part):
     """One target. ``settled`` dossiers have everything acknowledged; ``doubtful`` messages were given up in doubt.
 
     ``late`` changes have waited longer than the catalog allows; the oldest change waits since ``oldest_waiting_at``.
     ``perhaps_doubled``: so many messages may be there too often, having been sent again in doubt. ``is_compared``:
-    whether it can be asked what it holds at all.
+    whether it can be asked what it holds at all. ``takes_reports``: whether it is reported each month.
     """
 
     target: str
@@ -164,6 +182,8 @@ class TargetStatus(_Part):
     is_compared: bool = True
     open_breaks: Mapping[str, int] = {}
     last_reconciliation: ReconcileNumbers | None = None
+    takes_reports: bool = False
+    reports: tuple[ReportNumbers, ...] = ()
 
     @property
     def waiting(self) -> int:
@@ -217,11 +237,14 @@ def _about_targets(context: Context, now: datetime) -> dict[str, dict[str, Any]]
     }
     late = waiting.late(context.engine, {entry.system: entry.deadline for entry in entries})
     gates = gate.gates(context.engine)
+    reported = reports.counts(context.engine)
     return {
         entry.system: {
             "late": late[entry.system].late,
             "oldest_waiting_at": late[entry.system].oldest_at,
             "gate": _gate(entry, gates.get(entry.system), now),
+            "takes_reports": entry.reports is not None,
+            "reports": tuple(_reported(each) for each in reported if each.target == entry.system),
             **{
                 name: tuple(
                     Latency.model_validate(each, from_attributes=True) for each in found if each.target == entry.system
@@ -231,6 +254,21 @@ def _about_targets(context: Context, now: datetime) -> dict[str, dict[str, Any]]
         }
         for entry in entries
     }
+
+
+def _reported(found: reports.ReportCounts) -> ReportNumbers:
+    return ReportNumbers(
+        kind=found.kind.value,
+        last_month=found.last_period,
+        sent=found.sent,
+        due=found.due,
+        in_doubt=found.doubt,
+        refused=found.dead,
+        given_up=found.given_up,
+        changed=found.changed,
+        perhaps_doubled=found.perhaps_doubled,
+        last_sent_at=found.last_sent_at,
+    )
 
 
 def _gate(entry: TargetEntry, row: gate.GateRow | None, now: datetime) -> GateStatus:

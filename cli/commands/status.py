@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from cli.errors import ExitCode
@@ -12,7 +14,7 @@ from cli.messages import Texts
 from cli.output import Output
 from cli.words import breaks_in_words, moment_in_words, resting_in_words, seconds_in_words
 from sync.context import Context, now
-from sync.status import Disappeared, GateStatus, SourceStatus, Status, TargetStatus, status
+from sync.status import Disappeared, GateStatus, ReportNumbers, SourceStatus, Status, TargetStatus, status
 
 _FULL_PACE = 0.99
 _RUN_STYLES = {"succeeded": "green", "running": "yellow"}  # any other has ended badly
@@ -40,7 +42,10 @@ def _is_troubled_source(source: SourceStatus) -> bool:
 
 def _is_troubled_target(target: TargetStatus) -> bool:
     last = target.last_reconciliation
-    return bool(target.open_breaks or target.rejected or target.late) or (last is not None and last.status == "failed")
+    reports = any(each.refused or each.given_up for each in target.reports)
+    return bool(target.open_breaks or target.rejected or target.late or reports) or (
+        last is not None and last.status == "failed"
+    )
 
 
 def _print(output: Output, found: Status) -> None:
@@ -123,6 +128,9 @@ def _print(output: Output, found: Status) -> None:
             [_target(texts, target) for target in found.targets],
         )
     )
+    reported = [(target.target, each) for target in found.targets for each in target.reports]
+    if reported:
+        output.out.print(reports_table(output, reported))
     for source in found.sources:
         if source.disappeared:
             output.out.print(_disappeared(texts, source.system, source.disappeared), soft_wrap=True)
@@ -131,6 +139,30 @@ def _print(output: Output, found: Status) -> None:
     for target in found.targets:
         if target.last_reconciliation and target.last_reconciliation.error:
             output.out.print(Text(f"{target.target}: {target.last_reconciliation.error}", style="red"), soft_wrap=True)
+
+
+def reports_table(output: Output, reported: Sequence[tuple[str, ReportNumbers]]) -> RenderableType:
+    """How the reports stand, by target and kind."""
+    texts = output.texts
+    columns = ("Target", "Report", "Last month", "Sent", "Due", "In doubt", "Refused", "Given up", "Changed since")
+    return output.table(
+        "Reports",
+        columns,
+        [
+            (
+                target,
+                texts(each.kind),
+                f"{each.last_month:%m/%Y}",
+                each.sent,
+                each.due,
+                each.in_doubt,
+                each.refused,
+                each.given_up,
+                each.changed,
+            )
+            for target, each in reported
+        ],
+    )
 
 
 def _disappeared(texts: Texts, system: str, gone: Disappeared) -> Text:

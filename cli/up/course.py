@@ -1,15 +1,16 @@
 """Whether everything is done, and if not, what is missing: decided from a picture of the moment, nothing else.
 
 Done means: every pull of this start succeeded, nothing is left to deliver, and each target was compared completely
-after its last delivery. A quiet system does not start pushes and comparisons by itself, so a picture may also call for
-a nudge: a push where something is due and nobody works on it, a comparison where the last one is too old.
+after its last delivery, and has got its reports. A quiet system does not start all that by itself, so a picture may
+also call for a nudge: a push where something is due and nobody works on it, a comparison where the last one is too old,
+reports where nothing is missing but those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from cli.up.airflow_api import DagRun, RunState
 
@@ -48,6 +49,18 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """The reports of one kind to one target."""
+
+    kind: str
+    last_month: date
+    sent: int
+    left: int
+    refused: int
+    given_up: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
     """One target. ``last_delivery_at`` is the last acknowledgement ever."""
 
@@ -62,13 +75,23 @@ class Delivered:
     can_be_asked: bool  # what it holds; where not, nothing is ever compared
     compared: Compared | None
     open_breaks: int
-    push: DagRun | None  # the newest run of its push, and of its comparison
+    push: DagRun | None  # the newest run of its push, of its comparison, and of its reports
     reconcile: DagRun | None
+    reports: DagRun | None = None
+    takes_reports: bool = False
+    reported: Sequence[Reported] = ()
 
     @property
     def unsettled(self) -> int:
         """Dossiers that are not where they should be yet, and not refused for good."""
         return self.due + self.sending + self.in_doubt
+
+    def is_reported(self, since: datetime) -> bool:
+        """Whether its reports were counted and sent after that moment; nothing is waited for where it takes none."""
+        last = self.reports
+        if not self.takes_reports:
+            return True
+        return last is not None and last.state is RunState.SUCCESS and (last.started_at or since) >= since
 
     def is_compared(self, since: datetime) -> bool:
         """Whether a complete comparison of everything began after that moment and after the last delivery.
@@ -136,11 +159,13 @@ def missing(picture: Picture) -> list[Remark]:
                 else "{target}: not compared since the last delivery"
             )
             remarks.append(Remark(text, {"target": target.target, "number": fresh}))
+        elif not target.is_reported(picture.since):
+            remarks.append(Remark("{target}: the reports are not sent yet", {"target": target.target}))
         else:
             continue
         remarks += [
             Remark("{dag}: {state}", {"dag": run.dag_id, "state": run.state.value})
-            for run in (target.push, target.reconcile)
+            for run in (target.push, target.reconcile, target.reports)
             if run and run.state is RunState.FAILED
         ]
     return remarks
@@ -158,15 +183,22 @@ def wrong(picture: Picture) -> list[Remark]:
             remarks.append(Remark("{target}: {number} open breaks", _number(target, target.open_breaks)))
         if target.refused:
             remarks.append(Remark("{target}: {number} dossiers refused for good", _number(target, target.refused)))
+        if refused := sum(each.refused for each in target.reported):
+            remarks.append(Remark("{target}: {number} reports refused", _number(target, refused)))
     return remarks
 
 
 def worth_knowing(picture: Picture) -> list[Remark]:
     """What is as it must be, and yet a person should have heard of it."""
-    return [
+    remarks = [
         Remark("{target}: {number} messages given up in doubt", _number(target, target.given_up))
         for target in picture.targets
         if target.given_up
+    ]
+    return remarks + [
+        Remark("{target}: {number} reports given up in doubt", _number(target, given_up))
+        for target in picture.targets
+        if (given_up := sum(each.given_up for each in target.reported))
     ]
 
 
@@ -186,6 +218,8 @@ def nudges(picture: Picture) -> list[str]:
             wanted.append(f"push_{target.target}")
         elif not target.is_compared(picture.since):
             wanted.append(f"reconcile_{target.target}")
+        elif not target.is_reported(picture.since) and not _is_active(target.reports):
+            wanted.append(f"reports_{target.target}")
     return wanted
 
 

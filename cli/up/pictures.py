@@ -60,7 +60,18 @@ def summary(texts: Texts, picture: Picture) -> RenderableType:
             numbers = (compared.ours, compared.theirs, compared.matched, compared.in_flight)
             rows.append((target.target, *numbers, breaks, target.open_breaks))
     columns = ("Target", "Ours", "Theirs", "Matched", "In flight", "Breaks", "Open breaks")
-    return Group(balance, make_table(texts, "Reconciliation", columns, rows))
+    return Group(balance, make_table(texts, "Reconciliation", columns, rows), *_reports(texts, picture))
+
+
+def _reports(texts: Texts, picture: Picture) -> list[RenderableType]:
+    """What was reported by the month, where any target takes reports."""
+    rows = [
+        (target.target, texts(each.kind), f"{each.last_month:%m/%Y}", each.sent, each.left, each.refused, each.given_up)
+        for target in picture.targets
+        for each in target.reported
+    ]
+    columns = ("Target", "Report", "Last month", "Sent", "Left", "Refused", "Given up")
+    return [make_table(texts, "Reports", columns, rows)] if rows else []
 
 
 def where_to_look(texts: Texts, running: Running) -> RenderableType:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cli.up.airflow_api import AirflowApi, DagRun, RunState
-from cli.up.course import Compared, Delivered, Picture, Pulled
+from cli.up.course import Compared, Delivered, Picture, Pulled, Reported
 from ledger.report import pull_runs
 from sync.context import Context
-from sync.status import ReconcileNumbers, Status, TargetStatus, status
+from sync.status import ReconcileNumbers, ReportNumbers, Status, TargetStatus, status
 
 _COUNTS = ("fetched", "new", "changed", "unchanged", "stale", "quarantined")
 _SUCCEEDED = "succeeded"
@@ -54,7 +54,13 @@ class Watch:
         pulls = [f"pull_{system}" for system in self.systems]
         compared = [entry.system for entry in self._context.catalog.targets if entry.is_compared]
         pushes = [f"push_{target}" for target in self.targets]
-        return [*pulls, *pushes, *(f"reconcile_{target}" for target in compared)]
+        reported = [entry.system for entry in self._context.catalog.targets if entry.reports]
+        return [
+            *pulls,
+            *pushes,
+            *(f"reconcile_{target}" for target in compared),
+            *(f"reports_{target}" for target in reported),
+        ]
 
     def begin(self, at: datetime, runs: Mapping[str, str]) -> None:
         """From this moment on things count. ``runs``: source -> the run that must succeed, of those that have begun."""
@@ -116,6 +122,20 @@ def _delivered(seen: TargetStatus, runs: Sequence[DagRun], known: int) -> Delive
         open_breaks=sum(seen.open_breaks.values()),
         push=_newest(runs, f"push_{seen.target}"),
         reconcile=_newest(runs, f"reconcile_{seen.target}"),
+        reports=_newest(runs, f"reports_{seen.target}"),
+        takes_reports=seen.takes_reports,
+        reported=[_reported(each) for each in seen.reports],
+    )
+
+
+def _reported(numbers: ReportNumbers) -> Reported:
+    return Reported(
+        kind=numbers.kind,
+        last_month=numbers.last_month,
+        sent=numbers.sent,
+        left=numbers.due + numbers.in_doubt,
+        refused=numbers.refused,
+        given_up=numbers.given_up,
     )
 
 

@@ -1,5 +1,7 @@
 """The provincial processing system: told over the LGSP Document API, asked over its own dossier search.
 
+Reports go over the same gateway to the APIs beside it (Statistic, Vote), which answer alike.
+
 What the answers mean stands in ``lgsp_answers.py``; the reading side is ``dossier_search.py``.
 """
 
@@ -18,6 +20,8 @@ from connectors.targets.dossier_search import DossierSearchClient
 from connectors.targets.held import written_forms
 from connectors.targets.lgsp_answers import GATEWAY_STATUS, classify_answer
 from connectors.targets.options import LgspDocumentOptions
+from connectors.targets.reports import report_verdict
+from schemas.report import ReportKind
 
 
 class LgspDocumentTarget:
@@ -40,6 +44,11 @@ class LgspDocumentTarget:
     def send_steps(self, items: Sequence[Item]) -> list[Verdict]:
         """One UpdateDocumentTraces per item, each dossier's in order."""
         return Sequences(lambda one: self._push(self._options.traces_path, one)).send(items, 1)
+
+    def send_report(self, kind: ReportKind, report: Item) -> Verdict:
+        """One UpdateStatistic or UpdateVote."""
+        path = self._options.statistics_path if kind is ReportKind.STATISTICS else self._options.votes_path
+        return report_verdict(report, self._push(path, [report]))
 
     def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """The dossier as the search shows it, under either written form of its code; ``None`` when it does not."""

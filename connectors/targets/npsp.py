@@ -1,4 +1,4 @@
-"""The National Public Service Portal: dossiers and steps through its adapter, look-up by code.
+"""The National Public Service Portal: dossiers, steps and reports through its adapter, look-up by code.
 
 How the adapter is called stands in ``npsp_calls.py``, what the answers mean in ``npsp_answers.py``, what becomes of a
 batch in ``batches.py``; here they are put together.
@@ -23,6 +23,8 @@ from connectors.targets.held import canonical_code, national_state, readable_fie
 from connectors.targets.npsp_calls import Called, Line, Service, calls_of
 from connectors.targets.npsp_codes import given_codes, other_code
 from connectors.targets.options import NpspOptions
+from connectors.targets.reports import report_verdict
+from schemas.report import ReportKind
 
 _FIELDS = {"NgayTiepNhan": "received_at", "NgayHenTra": "due_at", "MaTTHC": "procedure_code"}
 _CATALOGUES = {
@@ -66,6 +68,15 @@ class NpspTarget:
             *Sequences(self._push_steps, is_over).send(others, self._batch.steps),
             *Sequences(self._push_notice, is_over).send(noticed, 1),
         ]
+
+    def send_report(self, kind: ReportKind, report: Item) -> Verdict:
+        """A month's satisfaction, all its records in one call. That the portal holds it proves that it arrived."""
+        assert kind is ReportKind.SATISFACTION, "the catalog admits no other"
+        try:
+            reply = self._calls.push(Service.RATINGS, report.payload["data"]).reply
+        except ConnectorError as error:
+            reply = of_error(error)
+        return report_verdict(report, reply)
 
     def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """The dossier as the portal holds it; ``None`` when it does not, under no written form of any of its codes."""

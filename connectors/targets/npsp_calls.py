@@ -34,6 +34,7 @@ class Service(StrEnum):
     DOSSIERS = "DongBoHoSoMC"
     STEPS = "CapNhatTienDoHoSoMC"
     NOTICE = "DongBoTrangThaiHoSo"
+    RATINGS = "DongBoDanhGia"
     LOOKUP = "TraCuuHoSo"
     PROCEDURES = "LayDanhSachTTHC"
     AGENCIES = "LayDanhMucCoQuan"
@@ -145,6 +146,7 @@ class Urls:
             (Service.DOSSIERS, True): calls.update_path,
             (Service.STEPS, None): calls.progress_path,
             (Service.NOTICE, None): calls.notice_path or "",
+            (Service.RATINGS, None): calls.ratings_path or "",
         }
 
     def push(self, service: Service, records: Records, update: bool | None = None) -> Called:

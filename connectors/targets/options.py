@@ -77,6 +77,8 @@ class UrlCalls(Part):
     """Where steps go."""
     notice_path: UrlPath | None = None
     """Where notices go about dossiers that were filed on the portal, if the adapter has such an address."""
+    ratings_path: UrlPath | None = None
+    """Where reports of satisfaction go, if the adapter has such an address."""
 
 
 class FiledThere(Part):
@@ -120,6 +122,9 @@ class NpspOptions(Part):
         if isinstance(self.calls, UrlCalls) and not self.calls.notice_path and self.filed_there.told_by != "steps":
             where = ("options", "filed_there", "told_by")
             yield where, "style 'urls' has no address for notices", "write steps, or add options.calls.notice_path"
+        if isinstance(self.calls, UrlCalls) and not self.calls.ratings_path and entry.reports:
+            fix = "add options.calls.ratings_path, or remove reports"
+            yield ("reports", "satisfaction"), "style 'urls' has no address for reports", fix
         if self.asking is not None:
             return
         style = f"style '{self.calls.style}' answers no questions"
@@ -157,6 +162,10 @@ class LgspDocumentOptions(Part):
     token_path: UrlPath = "/token"
     document_path: UrlPath = "/consumerAdapter/Document/SyncDocument"
     traces_path: UrlPath = "/consumerAdapter/Document/UpdateDocumentTraces"
+    statistics_path: UrlPath = "/consumerAdapter/Statistic/UpdateStatistic"
+    """Where a month's statistics go. (A public client puts a blank behind it.)"""
+    votes_path: UrlPath = "/consumerAdapter/Vote/UpdateVote"
+    """Where a month's satisfaction goes."""
     success_status: tuple[int, ...] = (1,)
     """Values of ``Status`` in an answer that mean: done."""
     code_form: CodeForm = "short"

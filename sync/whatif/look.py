@@ -61,6 +61,11 @@ def whatif(
     entry = context.catalog.source(system)
     current = mappings.load(entry.mapping, mappings.Direction.SOURCE)
     other = None if candidate is None else _candidate(candidate, current)
+    if mappings.Tells.RATING in (current.tells, other.tells if other else None):
+        raise SyncError(
+            f"{system} tells ratings, which move no dossier: there is nothing to look ahead at.",
+            next_step=f"`hosync preview {system}` shows what the mapping makes of its records.",
+        )
     compare = (
         with_the_ledger(context, system, current) if other is None else by_two_mappings(context, system, current, other)
     )

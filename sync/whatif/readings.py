@@ -88,9 +88,9 @@ def by_two_mappings(context: Context, system: str, current: mappings.Mapping, ca
     """Compare what two mappings make of records."""
 
     def compare(records: Records, _fetched_at: datetime) -> Sequence[Compared]:
-        before = dict(mappings.validate_page(current, records.found).good)
+        before = dict(mappings.validate_page(current, records.found).dossiers)
         validated = mappings.validate_page(candidate, records.found)
-        after, bad = dict(validated.good), {problem.index: problem for problem in validated.bad}
+        after, bad = dict(validated.dossiers), {problem.index: problem for problem in validated.bad}
         compared = [
             _of_two(current.key_of(record), before.get(index), after.get(index), bad.get(index))
             for index, record in enumerate(records.found)
@@ -122,7 +122,7 @@ def with_the_ledger(context: Context, system: str, current: mappings.Mapping) ->
 
     def compare(records: Records, fetched_at: datetime) -> Sequence[Compared]:
         validated = mappings.validate_page(current, records.found)
-        after, bad = dict(validated.good), {problem.index: problem for problem in validated.bad}
+        after, bad = dict(validated.dossiers), {problem.index: problem for problem in validated.bad}
         known = holding.held(context.engine, context.sealer, system, [told.code for told in after.values()])
         waiting = holding.set_aside(context.engine, context.sealer, system, records.natives)
 

@@ -53,13 +53,15 @@ TRUTH_IS_HELD = text("""
     SELECT source_id, home_state AS state FROM dossier WHERE home_system = :system
     UNION ALL
     SELECT source_id, state FROM dossier_reading WHERE system = :system
+    UNION ALL
+    SELECT source_id, level AS state FROM rating WHERE system = :system
 """)
 PERSONAL = text("SELECT id, personal FROM dossier")
 
 
 def homes_of(entry: SourceEntry) -> list[str]:
     """The systems that must be pulled first, since this one only tells how far their dossiers have come."""
-    if mapping_of(entry).tells == "dossier":
+    if mapping_of(entry).tells != "progress":
         return []
     asked = entry.pull.open_list.home if entry.pull.open_list else ()
     return list(asked) or ["igate", "opencps"]
@@ -93,7 +95,10 @@ class System:
             return bytes(answer.read())
 
     def truth(self) -> dict[str, dict[str, Any]]:
-        """Every dossier that the system shows by now, by its own id."""
+        """Every dossier that the system shows by now, by its own id; or rating, whose level stands for a state."""
+        if tells_ratings(self.name):
+            rows = [json.loads(line) for line in self.control("ratings").splitlines()]
+            return {row["source_id"]: {**row, "state": row["level"], "changed_at": row["rated_at"]} for row in rows}
         rows = [json.loads(line) for line in self.control("truth").splitlines()]
         return {row["source_id"]: row for row in rows}
 
@@ -148,6 +153,11 @@ def running(folder: Path, names: Iterable[str] = SYSTEMS) -> Iterator[Mapping[st
     finally:
         process.terminate()
         process.wait(30)
+
+
+def tells_ratings(name: str) -> bool:
+    """Whether a source tells how citizens rate, and nothing of dossiers."""
+    return mapping_of(load_catalog().source(name)).tells == "rating"
 
 
 def tells_once(name: str) -> bool:
@@ -305,6 +315,7 @@ class Bench:
         for one in sealed:
             applicant = json.loads(self.context.sealer.open(one)).get("applicant") or {}
             found |= {str(applicant[key]) for key in ("name", "identity_number", "phone") if applicant.get(key)}
+        found |= {row.get("remark", "") for row in self.system.truth().values()}
         return {one for one in found if len(one) > 5}
 
     @contextmanager

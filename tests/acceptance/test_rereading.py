@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
-from kit import Bench, mapping_of
+from kit import Bench, mapping_of, tells_ratings
 
 import mappings
 from connectors.factory import reread
 from ledger import archive
 from mappings import yamllines
+from sync.errors import SyncError
 from sync.whatif.look import whatif
 
 
@@ -50,6 +51,10 @@ def test_the_archive_gives_back_the_records_that_the_mapping_saw(
 @pytest.mark.usefixtures("seen")
 def test_a_changed_mapping_is_tried_without_a_way_to_the_system(bench: Bench, tmp_path: Path) -> None:
     mapping = mapping_of(bench.entry)
+    if tells_ratings(bench.system.name):
+        with pytest.raises(SyncError, match="move no dossier"):
+            whatif(bench.context, bench.system.name, candidate=mapping.file)
+        return
     same = whatif(bench.context, bench.system.name, candidate=mapping.file)
     assert (same.same, same.unreadable, same.needs_a_look) == (same.records, 0, False)
     assert not any(target.dossiers for target in same.targets)

@@ -44,10 +44,11 @@ def test_every_message_of_the_catalogue_is_used_somewhere() -> None:
     from connectors.api import Catalogue
     from ledger.audit import Action
     from ledger.types import BreakKind
+    from schemas.report import ReportKind
     from sync.health import Health
 
     said = {kind.value.replace("_", " ") for kind in BreakKind} | {
-        s.value for s in (*RunState, *Stage, *Health, *Catalogue, *Action)
+        s.value for s in (*RunState, *Stage, *Health, *Catalogue, *Action, *ReportKind)
     }
     said |= {"succeeded", "interrupted", "failed", "running", "ok", "warning"}
     said |= {name.capitalize() for name in ("new", "changed", "unchanged", "stale", "quarantined")}

@@ -35,6 +35,7 @@ def test_every_system_has_its_dags_and_there_are_no_others(dags: Dags, catalog: 
     sources = {f"pull_{entry.system}" for entry in catalog.sources}
     targets = {f"{kind}_{entry.system}" for entry in catalog.targets for kind in ("push", "reconcile")}
     targets |= {f"catalogues_{entry.system}" for entry in catalog.targets if entry.catalogues}
+    targets |= {f"reports_{entry.system}" for entry in catalog.targets if entry.reports}
     assert set(dags) == sources | targets | OF_THE_LEDGER
 
 
@@ -42,6 +43,16 @@ def test_catalogues_are_pulled_when_the_catalog_says(dags: Dags, catalog: Catalo
     dag, rules = dags["catalogues_npsp"], catalog.target("npsp").catalogues
     assert rules is not None
     assert (dag["cron"], dag["zone"], dag["waits_for"]) == (rules.schedule, "Asia/Ho_Chi_Minh", [])
+
+
+def test_reports_are_made_when_the_catalog_says_in_a_place_of_the_targets_pool(dags: Dags, catalog: Catalog) -> None:
+    reported = [entry for entry in catalog.targets if entry.reports]
+    assert {entry.system for entry in reported} == {"npsp", "province"}
+    for entry in reported:
+        dag = dags[f"reports_{entry.system}"]
+        assert entry.reports is not None
+        assert (dag["cron"], dag["zone"], dag["waits_for"]) == (entry.reports.schedule, "Asia/Ho_Chi_Minh", [])
+        assert dag["tasks"]["report"]["pool"] == entry.pool
 
 
 def test_every_dag_keeps_the_conventions(dags: Dags, catalog: Catalog) -> None:
@@ -125,6 +136,7 @@ def test_the_tasks_stand_in_their_order(dags: Dags) -> None:
         "redrive": {"map_again": []},
         "follow": {"watch": []},
         "catalogues": {"pull_catalogues": []},
+        "reports": {"report": []},
     }
     for dag_id, dag in dags.items():
         assert dag["scheduler_sees"] == orders[dag_id.partition("_")[0]], dag_id
@@ -139,7 +151,7 @@ def test_tasks_that_end_a_run_announce_what_was_done(dags: Dags) -> None:
         "follow": "hosync/followed",
     }
     for dag_id, dag in dags.items():
-        if dag_id == "upkeep_ledger" or dag_id.startswith("catalogues_"):
+        if dag_id == "upkeep_ledger" or dag_id.startswith(("catalogues_", "reports_")):
             continue  # nothing waits for them
         kind, _, system = dag_id.partition("_")
         announcing = [name for name, task in dag["tasks"].items() if task["outlets"]]
@@ -220,7 +232,7 @@ def test_two_hundred_systems_give_their_dags(inspector: Any, many_systems: Path)
     facts = inspector(HOSYNC_CATALOG=str(many_systems))
     assert facts["import_errors"] == {}
     assert facts["touched"] == []
-    assert len(facts["dags"]) == 150 + 3 * 50 + len(OF_THE_LEDGER)
+    assert len(facts["dags"]) == 150 + 4 * 50 + len(OF_THE_LEDGER)
     assert (
         len(facts["dags"]["push_system_003"]["waits_for"]) == 150 + 2
     )  # news of each source, of the re-drive, and its own corrections

@@ -109,7 +109,7 @@ def world(
 ) -> Iterator[World]:
     """A world whose catalog holds these files by the name of their system, with impatient limits.
 
-    ``changes`` are put over every entry, keys inside keys.
+    ``changes`` are put over every target's entry, keys inside keys.
     """
     folder = home / "catalog"
     folder.mkdir()
@@ -120,7 +120,7 @@ def world(
             "lease_s": 3,
             "reconcile": {"grace_s": 0},
         }
-        merged = _over(_over(entry, hurried), changes or {})
+        merged = _over(_over(entry, hurried), changes or {}) if entry["kind"] == "target" else entry
         (folder / f"{system}.yaml").write_text(yaml.safe_dump(merged, allow_unicode=True))
     monkeypatch.setenv("HOSYNC_CATALOG", str(folder))
     # Waiting grows with every failure; tests of what happens afterwards need not wait.

@@ -28,7 +28,7 @@ from schemas.dossier import Dossier
 
 T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 TABLES = (
-    "target_gate, feed_calls, sent_again, "
+    "rating, report, target_gate, feed_calls, sent_again, "
     "break_, reconcile_run, doubtful_send, delivery_attempt, delivery, target_feed, dossier_step, dossier_alias, "
     "disappeared, dossier_reading, dossier, quarantine, pull_cursor, page_archive, pull_page, pull_run, inbox, "
     "inbox_tally, announced, catalogue_pull, catalogue_entry, ledger_cluster, ledger_key"

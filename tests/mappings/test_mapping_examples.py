@@ -27,11 +27,15 @@ CONTRACT_PARTS = {
     ("lltp", "dossier"): ("lltp/trangthai", "record"),
     ("vbdlis", "dossier"): ("vbdlis/calls", "record"),
     ("ilis", "dossier"): ("ilis/calls", "record"),
+    ("danhgia", "dossier"): ("danhgia/phieu", "record"),
     ("npsp", "dossier"): ("npsp/mapi", "dossier"),
     ("npsp", "step"): ("npsp/mapi", "step"),
     ("npsp", "notice"): ("npsp/mapi", "notice"),
+    ("npsp", "satisfaction"): ("npsp/mapi", "ratings"),
     ("province", "dossier"): ("province/document", "document"),
     ("province", "step"): ("province/document", "trace"),
+    ("province", "satisfaction"): ("province/document", "votes"),
+    ("province", "statistics"): ("province/document", "statistics"),
     ("province_opencps", "dossier"): ("province/publish", ""),
     ("province_igate", "dossier"): ("province/igate", ""),
     ("emc", "step"): ("emc/tracking", ""),
@@ -69,7 +73,7 @@ def test_every_field_is_held_by_an_example(direction: Direction, name: str) -> N
 
 
 @pytest.mark.parametrize("name", mappings.available(Direction.SOURCE))
-def test_what_comes_of_a_source_example_is_a_valid_dossier(name: str) -> None:
+def test_what_comes_of_a_source_example_is_valid(name: str) -> None:
     mapping = mappings.load(name, Direction.SOURCE)
     records = [outcome.record for outcome in examples.run(mapping) if outcome.problem is None]
     assert mappings.validate_page(mapping, records).bad == []
@@ -85,7 +89,7 @@ def test_what_a_target_gets_follows_its_contract(name: str) -> None:
             assert _faults(name, section, message) == [], outcome.label
 
 
-@pytest.mark.parametrize("name", ["gplx", "igate", "gtvt", "btxh", "hotich", "lltp"])
+@pytest.mark.parametrize("name", ["gplx", "igate", "gtvt", "btxh", "hotich", "lltp", "danhgia"])
 def test_the_records_in_source_examples_follow_the_contract(name: str) -> None:
     for outcome in examples.run(mappings.load(name, Direction.SOURCE)):
         if outcome.problem is None:

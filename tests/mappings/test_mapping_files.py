@@ -140,7 +140,7 @@ def test_a_mistake_is_told_with_its_line_and_fix(tmp_path: Path, before: str, af
         (
             "TrangThai: {from: state, as: str}",
             "Buoc: {each: stepz, fields: {A: {value: 1}}}",
-            '8: step.fields.Buoc.each: a dossier has no such list. Did you mean "steps"?',
+            "8: step.fields.Buoc.each: there is no such list to read",
         ),
         (
             "{from: state, as: str}",

@@ -31,6 +31,11 @@ STEP = _names("""
     MaHoSo NguoiXuLy ChucDanh ThoiDiemXuLy PhongBanXuLy NoiDungXuLy TrangThai NgayBatDau NgayKetThucTheoQuyDinh
 """)
 NOTICE = _names("MaHoSo MaHoSoDonVi MaDoiTuong NoiDung NgayXuLy TrangThai TaiLieuXuLy")
+RATING = _names("""
+    NgayTongHop TongSoNguoiDanhGia PhanTramDanhGiaRatHaiLong PhanTramDanhGiaHaiLong PhanTramDanhGiaChuaHaiLong
+    DanhSachNoiDungYKien MaThuTuc NoiDung PhanTramDanhGiaDichVuRatHaiLong PhanTramDanhGiaDichVuHaiLong
+    PhanTramDanhGiaDichVuChuaHaiLong Madonvi TenDonVi
+""")
 ALWAYS_DEMANDED = _names("""
     MaHoSo MaTTHC TenTTHC MaLinhVuc TenLinhVuc LoaiDoiTuong NgayTiepNhan TrangThaiHoSo HinhThuc DonViXuLy
 """)
@@ -62,7 +67,11 @@ def test_every_field_of_a_notice_is_filled_or_left_out_for_a_reason() -> None:
     assert spoken_of(LOADED.sections["notice"]) == sorted(NOTICE)
 
 
-PARTS = [("dossier", RECORD), ("result", RESULT), ("step", STEP), ("notice", NOTICE)]
+def test_every_field_of_a_month_of_ratings_is_filled() -> None:
+    assert spoken_of(LOADED.sections["satisfaction"]) == sorted(["data", *(f"data.{name}" for name in RATING)])
+
+
+PARTS = [("dossier", RECORD), ("result", RESULT), ("step", STEP), ("notice", NOTICE), ("rating", RATING)]
 
 
 @pytest.mark.parametrize(("part", "names"), PARTS)

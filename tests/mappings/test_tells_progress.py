@@ -87,7 +87,7 @@ def test_what_it_leaves_out_is_counted_among_what_progress_may_tell(tmp_path: Pa
         ("  state_at:", "  procedure_code:", "a system that tells only of progress does not tell this"),
         ("  state_at:", "  applicant.name:", "a system that tells only of progress does not tell this"),
         ("  state_at:", "  stateat:", 'the common schema has no such field. Did you mean "state_at"?'),
-        ("tells: progress", "tells: nothing", "Input should be 'dossier' or 'progress'"),
+        ("tells: progress", "tells: nothing", "Input should be 'dossier', 'progress' or 'rating'"),
         ("tells: progress", "tells: dossier", "the required field procedure_code is not mapped"),
         ("  source_id: {from: ma, as: text, required: true}\n", "", "the required field source_id is not mapped"),
     ],

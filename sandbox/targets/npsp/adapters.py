@@ -2,8 +2,9 @@
 
 Seen in public implementations: ``POST /api/SynsTTHCC/DongBoHoSoMC?MaDinhDanhDV=…&isUpdating=True`` with a bare array;
 three configured addresses with a bare array, of which the one for steps answers something that is read as plain text.
-Assumed: the other names below that path; the addresses, and that there is one for notices; that refusals of steps are
-plain text too; that the adapter's own session is always good, and its caller is known by where he calls from.
+Assumed: the other names below that path; the addresses, and that there is one for notices and for ratings; that
+refusals of steps are plain text too; that the adapter's own session is always good, and its caller is known by where he
+calls from.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from sandbox.http import json_response
 from sandbox.targets.npsp import answers
 
 SERVICES_PATH = "/api/SynsTTHCC"
-DOSSIERS, STEPS, NOTICE = "DongBoHoSoMC", "CapNhatTienDoHoSoMC", "DongBoTrangThaiHoSo"
+DOSSIERS, STEPS, NOTICE, RATINGS = "DongBoHoSoMC", "CapNhatTienDoHoSoMC", "DongBoTrangThaiHoSo", "DongBoDanhGia"
 
 URLS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
     {
@@ -27,6 +28,7 @@ URLS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
         "/HoSo/CapNhat": (DOSSIERS, "True"),
         "/HoSo/DongBoTienTrinh": (STEPS, None),
         "/HoSo/ThongBao": (NOTICE, None),
+        "/DanhGia/DongBo": (RATINGS, None),
     }
 )
 """The addresses: which service each is, and what it says of ``isUpdating``."""

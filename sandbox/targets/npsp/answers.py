@@ -20,6 +20,7 @@ NO_SERVICE = Refusal("-1", "Dịch vụ (service) không tồn tại hoặc khô
 NOT_JSON = Refusal("-1", "Dữ liệu không hợp lệ: nội dung không phải JSON")
 BAD_FLAG = Refusal("-1", 'Dữ liệu không hợp lệ: isUpdating phải là "True" hoặc "False"')
 
+ALREADY_RATED = Refusal("3", "Dữ liệu đánh giá của tháng đã tồn tại trên hệ thống")
 BAD_TYPE = Refusal("-1", 'Dữ liệu không hợp lệ: type phải là "2"')
 
 

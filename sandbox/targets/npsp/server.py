@@ -11,8 +11,8 @@ about the session; a request without a valid dstcode goes nowhere; several sessi
 Connection: login and password; extra ``dstcode`` (when given, requests must carry exactly it), ``session_s``
 (lifetime of a session in seconds, default 600), ``madonvi`` (the unit that the adapter with three addresses is for),
 ``own_agency`` (how the codes of dossiers begin that were filed on the portal; none when absent), ``gives_codes`` (see
-``store.py``), ``notice_codes`` (those a notice may carry; all when absent). Beside the usual control endpoints:
-``GET notices``.
+``store.py``), ``notice_codes`` (those a notice may carry; all when absent), ``ratings`` (see ``ratings.py``). Beside
+the usual control endpoints: ``GET notices``, ``GET reports``.
 """
 
 import uuid
@@ -32,7 +32,7 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_lines, json_response, last_segment, read_json, server_home, with_controls
 from sandbox.targets.control import control_routes
-from sandbox.targets.npsp import answers, catalogue
+from sandbox.targets.npsp import answers, catalogue, ratings
 from sandbox.targets.npsp.adapters import adapter_routes, service_of
 from sandbox.targets.npsp.rules import (
     DOSSIER_RULES,
@@ -44,6 +44,7 @@ from sandbox.targets.npsp.rules import (
 )
 from sandbox.targets.npsp.store import PortalStore
 from sandbox.targets.passes import Passes
+from sandbox.targets.reports import Second, reports_route, store_reports
 from sandbox.targets.store import Clock
 from schemas.states import State
 
@@ -62,12 +63,14 @@ class Portal:
         self._options = options
         self._clock = clock
         self._wording = answers.Wording()
+        self._second_ratings = Second(options.extra.get("ratings", Second.COUNTS_TOO))
         self._notice_rules = notice_rules(options.extra.get("notice_codes", NOTICE_CODES))
         self.sessions = Passes(timedelta(seconds=float(options.extra.get("session_s", _SESSION_S))))
         self._services: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
             "DongBoHoSoMC": self._take_dossiers,
             "CapNhatTienDoHoSoMC": self._take_steps,
             "DongBoTrangThaiHoSo": self._take_notice,
+            ratings.SERVICE: self._take_ratings,
             "TraCuuHoSo": self._look_up,
             "LayThuTuc": self._procedure,
             "LayDanhSachTTHC": lambda _: self._wording.success(result=catalogue.procedures()),
@@ -144,6 +147,14 @@ class Portal:
         clash = self._store.add_notice(body["data"], self._clock())
         return self._wording.success() if clash is None else self._wording.clash(clash)
 
+    def _take_ratings(self, body: Mapping[str, Any]) -> Answer:
+        refusal = check_batch(body.get("data"), ratings.RATING_RULES)
+        if refusal is not None:
+            return refusal
+        records = [ratings.told(record) for record in body["data"]]
+        stored = store_reports(self._store, records, self._second_ratings, self._clock())
+        return self._wording.success() if stored else answers.ALREADY_RATED
+
     def _look_up(self, body: Mapping[str, Any]) -> Answer:
         code = body.get("mahoso")
         if not isinstance(code, str) or not code:
@@ -219,7 +230,11 @@ def build(home: Path, options: ServerOptions, clock: Clock = lambda: datetime.no
     return with_controls(
         Starlette(routes=routes, lifespan=lifespan),
         name=options.name,
-        controls=[*control_routes(store, tuple(State), clock), Route("/notices", notices, methods=["GET"])],
+        controls=[
+            *control_routes(store, tuple(State), clock),
+            Route("/notices", notices, methods=["GET"]),
+            reports_route(store),
+        ],
         operation_of=operation_of,
         login_operations=frozenset({"login"}),
         expire_sessions=portal.sessions.expire_all,

@@ -21,6 +21,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.targets import reports
 from sandbox.targets.store import Effect, Store, Write, encode, fingerprint
 from schemas.states import State
 
@@ -105,7 +106,7 @@ class PortalStore(Store):
 
     def __init__(self, path: Path, *, own_agency: str = "", gives_codes: bool = False) -> None:
         """``own_agency``: how the codes of dossiers born here begin; ``gives_codes``: to those of other provinces."""
-        super().__init__(path, _SCHEMA)
+        super().__init__(path, _SCHEMA + reports.SCHEMA)
         self._born = f"{own_agency}-" if own_agency else None
         self._gives_codes = gives_codes
 

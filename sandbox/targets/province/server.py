@@ -4,6 +4,8 @@
 ``POST /token``                                        bearer token for client credentials
 ``POST /consumerAdapter/Document/SyncDocument``        a dossier; inserts or replaces by DocCode
 ``POST /consumerAdapter/Document/UpdateDocumentTraces``  one processing step of a dossier
+``POST /consumerAdapter/Statistic/UpdateStatistic``      a month's dossiers of an agency (``reports.py``)
+``POST /consumerAdapter/Vote/UpdateVote``                a month's ratings of an agency
 ``POST /o/rest/v2/dossiers/publish``                   a dossier with its status, as a form (``published.py``)
 ``GET /o/rest/v2/dossiers``                            search; it and publishing by Basic and header ``groupId``
 ====================================================  =========================================================
@@ -18,10 +20,11 @@ Connection: login and password are client id and secret; extra ``group_id`` (def
 ``search_password`` (default: login and password), ``token_s`` (lifetime of a token in seconds, default 3600).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -31,11 +34,13 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, read_json, server_home, with_controls
 from sandbox.targets.control import control_routes
+from sandbox.targets.province import reports
 from sandbox.targets.province.documents import InvalidMessageError, parse_document, parse_trace
 from sandbox.targets.province.published import parse_published
 from sandbox.targets.province.search import parse_search, render
 from sandbox.targets.province.store import ProvinceStore
 from sandbox.targets.province.tokens import Gateway, basic, form_of, same
+from sandbox.targets.reports import Second, Told, reports_route, store_reports
 from sandbox.targets.store import Clock
 from schemas.states import State
 
@@ -84,6 +89,27 @@ class Province:
                 raise InvalidMessageError("Không tìm thấy hồ sơ DocCode")
         except ValueError as error:
             return self._refused("UpdateDocumentTraces", error)
+        return json_response({"Status": 1, "Message": "OK"})
+
+    async def update_statistic(self, request: Request) -> Response:
+        """POST /consumerAdapter/Statistic/UpdateStatistic."""
+        return await self._take_report(request, reports.STATISTICS, reports.parse_statistics)
+
+    async def update_vote(self, request: Request) -> Response:
+        """POST /consumerAdapter/Vote/UpdateVote."""
+        return await self._take_report(request, reports.VOTES, reports.parse_votes)
+
+    async def _take_report(
+        self, request: Request, service: str, parse: Callable[[Mapping[str, Any]], Told]
+    ) -> Response:
+        refused = self._turned_away(request)
+        if refused is not None:
+            return refused
+        try:
+            told = parse(await read_json(request))
+        except ValueError as error:
+            return self._refused(service, error)
+        store_reports(self._store, [told], Second.REPLACES, self._clock())
         return json_response({"Status": 1, "Message": "OK"})
 
     async def dossiers(self, request: Request) -> Response:
@@ -143,17 +169,19 @@ def build(home: Path, options: ServerOptions, clock: Clock = lambda: datetime.no
         yield
         store.close()
 
-    adapter = "/consumerAdapter/Document"
+    adapter = "/consumerAdapter"
     routes = [
         Route("/token", province.token, methods=["POST"]),
-        Route(f"{adapter}/SyncDocument", province.sync_document, methods=["POST"]),
-        Route(f"{adapter}/UpdateDocumentTraces", province.update_traces, methods=["POST"]),
+        Route(f"{adapter}/Document/SyncDocument", province.sync_document, methods=["POST"]),
+        Route(f"{adapter}/Document/UpdateDocumentTraces", province.update_traces, methods=["POST"]),
+        Route(f"{adapter}/Statistic/{reports.STATISTICS}", province.update_statistic, methods=["POST"]),
+        Route(f"{adapter}/Vote/{reports.VOTES}", province.update_vote, methods=["POST"]),
         Route("/o/rest/v2/dossiers/publish", province.publish, methods=["POST"]),
         Route("/o/rest/v2/dossiers", province.dossiers, methods=["GET"]),
     ]
     return with_controls(
         Starlette(routes=routes, lifespan=lifespan),
         name=options.name,
-        controls=control_routes(store, tuple(State), clock),
+        controls=[*control_routes(store, tuple(State), clock), reports_route(store)],
         expire_sessions=province.gateway.passes.expire_all,
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.targets import reports
 from sandbox.targets.province.documents import Document, Trace, parse_document
 from sandbox.targets.province.published import Published
 from sandbox.targets.province.search import Found, Search
@@ -99,7 +100,7 @@ class ProvinceStore(Store):
     """Dossiers and traces in ``province.db``."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, _SCHEMA)
+        super().__init__(path, _SCHEMA + reports.SCHEMA)
 
     def sync(self, document: Document, body: Mapping[str, Any], now: datetime) -> Effect:
         """Store or replace a dossier and move its status by what the document says of it."""

@@ -17,6 +17,7 @@ URLS = {
     "update_path": "/sua",
     "progress_path": "/tien-trinh",
     "notice_path": "/thong-bao",
+    "ratings_path": "/danh-gia",
 }
 SERVICES = {"style": "services"}
 
