@@ -60,9 +60,9 @@ def test_whatever_is_asked_for_nothing_else_is_found_and_nothing_changes(busy: W
     assert other_codes.to_ask(engine, word, ["H12.1-0001"]) == {}
     assert delivery.backlog(engine, word).dead == 0
     assert delivery.claim(engine, sealer, word, owner=uuid4(), limit=9, lease_s=9) == []
-    assert again.resend_dead(engine, word) == 0
-    assert again.resend_dead(engine, "npsp", codes=[word]) == 0
-    assert gate.resume(engine, word) is False
+    assert again.resend_dead(engine, word, by=word) == 0
+    assert again.resend_dead(engine, "npsp", codes=[word], by=word) == 0
+    assert gate.resume(engine, word, by=word) is False
     assert busy.delivery().state == "dead"
     assert busy.value("SELECT count(*) FROM quarantine WHERE state = 'open'") == 1
 
@@ -73,7 +73,7 @@ def test_whatever_is_asked_for_nothing_else_is_found_and_nothing_changes(busy: W
 def test_a_reason_is_looked_for_as_it_is_written(busy: World, word: str) -> None:
     busy.execute("UPDATE delivery SET state = 'dead' WHERE state = 'due'")
     is_there = word.lower() in "50%: no such_procedure"
-    assert again.resend_dead(busy.engine, "npsp", reason=word) == int(is_there)
+    assert again.resend_dead(busy.engine, "npsp", reason=word, by=word) == int(is_there)
 
 
 @_with_hostile

@@ -18,7 +18,7 @@ NUMBERS = range(6)
 def test_p2_p3_a_worker_that_slept_beyond_its_lease_sets_nothing_back_and_books_nothing(
     desk: Open, target: Counting, own_database_url: str, data_key: bytes
 ) -> None:
-    one = desk(lease_s=2, concurrency=1, timeouts={"connect_s": 1, "read_s": 1, "total_s": 1})
+    one = desk(lease_s=4, concurrency=1, timeouts={"connect_s": 2, "read_s": 2, "total_s": 2})
     one.news(*NUMBERS, state=4)
     one.feed()
     target.slow_s = 0.5
@@ -30,13 +30,13 @@ def test_p2_p3_a_worker_that_slept_beyond_its_lease_sets_nothing_back_and_books_
         os.kill(sleeper.pid, signal.SIGSTOP)
         target.slow_s = 0.0
         one.news(*NUMBERS, state=9, hours=1)
-        assert deliver(one.context, "feed", wait_s=30).remaining == 0
+        assert deliver(one.context, "feed", wait_s=60).remaining == 0
         calls = target.calls
         assert target.held == {f"{number:04}": 9 for number in NUMBERS}
         before = _booked(one.engine)
     finally:
         os.kill(sleeper.pid, signal.SIGCONT)
-    assert sleeper.wait(60) == 0
+    assert sleeper.wait(200) == 0
     assert target.calls == calls, "what was left to send was another worker's by then"
     assert target.held == {f"{number:04}": 9 for number in NUMBERS}
     assert _booked(one.engine) == before
