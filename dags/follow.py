@@ -89,6 +89,7 @@ def build() -> DAG:
             from sync.deliver import DeliverReport
             from sync.follow import CONNECTIONS, follow
 
+            logging.getLogger("paramiko").setLevel(logging.WARNING)  # it tells of every sign-in
             taken: Counter[str] = Counter()
 
             def on_delivery(report: DeliverReport) -> None:
