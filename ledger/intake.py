@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from ledger import intake_sql
 from ledger.archive import pack
-from ledger.engine import Cursor, reading, transaction
+from ledger.engine import Cursor, loss_explained, reading, transaction
 from ledger.errors import (
     LedgerError,
     PageContended,
@@ -65,7 +65,7 @@ def system_lock(engine: Engine, system: str) -> Iterator[None]:
     Who gets the lock knows that no other pull of this system lives: runs that are still marked as running were
     killed, and are marked as interrupted.
     """
-    with session_lock(engine, "pull of", system) as connection:
+    with loss_explained(), session_lock(engine, "pull of", system) as connection:
         connection.execute(text(intake_sql.MARK_INTERRUPTED_RUNS), {"system": system})
         yield
 
