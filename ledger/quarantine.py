@@ -80,16 +80,18 @@ def homeless(reading: Reading, native: bytes, sealer: Sealer) -> Broken:
 
 
 def resolve(cursor: Cursor, system: str, judged: Sorted) -> None:
-    """Close the open rows of records that this page brings in good order; an overtaken record proves nothing.
+    """Close the open rows of records that this page brings in good order and newer than what was held.
 
-    One that is its system's newest word is good, even where another system's later event leads. Progress that waits
-    for its dossier is left alone: it is good itself, and what it tells is not told again.
+    An overtaken record proves nothing, and neither does one that was told before: it may be a page that comes twice,
+    older than the record set aside. One that is its system's newest word is good, even where another system's later
+    event leads. Progress that waits for its dossier is left alone: it is good itself, and what it tells is not told
+    again.
     """
     if not cursor.execute(intake_sql.ANY_OPEN, [system]).fetchone():
         return
     keys: set[str] = set()
     for each in judged.judgements:
-        if each.keep or each.verdict is not Verdict.STALE:
+        if each.keep:
             dossier = each.newest.dossier
             names = (dossier.source_id, dossier.code, dossier_long(dossier.code), each.newest.national_code)
             keys.update(name for name in names if name)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_world import ADVISORY_LOCKS, World, at, dossier, problem
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import IntegrityError
 
 from ledger.archive import read_page
-from ledger.errors import AlreadyRunning, PageRefused, RunSuperseded, UnknownRun, WrongDataKey
+from ledger.errors import AlreadyRunning, LedgerUnavailable, PageRefused, RunSuperseded, UnknownRun, WrongDataKey
 from ledger.intake import cursor, finish_pull, open_source_ids, start_pull, store_page, system_lock
 from ledger.quarantine import dismiss, set_aside
 from ledger.sealing import Sealer
@@ -285,6 +286,15 @@ def test_a_stronger_system_takes_the_home_over(world: World) -> None:
     assert world.value("SELECT state_system FROM dossier") == "gplx"
 
 
+def test_a_pull_whose_session_is_cut_while_it_takes_its_lock_has_lost_the_ledger(world: World) -> None:
+    def cut(connection: Connection, *_: object) -> None:
+        world.execute(f"SELECT pg_terminate_backend({connection.connection.driver_connection.info.backend_pid})")
+
+    event.listen(world.engine, "before_cursor_execute", cut, once=True)
+    with pytest.raises(LedgerUnavailable), system_lock(world.engine, "gplx"):
+        pytest.fail("nobody holds the lock")
+
+
 # --- quarantine -------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +317,13 @@ def test_an_overtaken_record_resolves_nothing(world: World) -> None:
     world.store(dossier(hours=5))
     world.store(problems=[problem(key="H12.1-0001")])
     world.store(dossier(hours=2, state=2))
+    assert world.value("SELECT state FROM quarantine") == "open"
+
+
+def test_p1_a_page_that_comes_twice_resolves_nothing(world: World) -> None:
+    world.store(dossier(hours=5))
+    world.store(problems=[problem(key="H12.1-0001")])
+    assert world.store(dossier(hours=5)) == counts(unchanged=1)
     assert world.value("SELECT state FROM quarantine") == "open"
 
 
