@@ -191,10 +191,11 @@ class Gate:
         with self._changed:
             while True:
                 moment = monotonic()
-                if moment >= deadline:
-                    raise self._no_turn("it waited too long for its turn", None)
                 if self._is_stale(moment, _SPEAK_S) or (self._is_short(moment) and self._is_stale(moment, _SHORT_S)):
                     self._speak()
+                    moment = monotonic()  # the ledger may have taken its time
+                if moment >= deadline:
+                    raise self._no_turn("it waited too long for its turn", None)
                 if self._grant.shut is not None:
                     raise self._no_turn(f"calls are stopped ({self._grant.shut})", self._grant.until)
                 if self._busy < self._grant.slots and moment < self._slots_until:

@@ -3,13 +3,19 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from counting_target import Counting, Open
 from sqlalchemy import Engine
 
+from connectors.errors import NoTurn
+from ledger import gate as shared
 from ledger.again import resend_dead
 from ledger.gate import gates, pause, resume
+from ledger.turns import Grant
 from sync.deliver import deliver
+from sync.gate import Gate
 
 
 def soon(engine: Engine) -> None:
@@ -153,3 +159,22 @@ def test_p2_news_passes_a_backlog_and_each_dossier_keeps_its_order(desk: Open, t
     one.news(9999)
     deliver(one.context, "feed", limit=200)
     assert target.order.index("9999") <= 1
+
+
+def test_p2_no_call_begins_after_its_lease_although_it_was_the_ledger_that_took_so_long(
+    desk: Open, target: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = desk()
+    late_s, sync = 0.0, shared.sync
+
+    def slow(*told: Any) -> Grant:
+        nonlocal late_s
+        late_s += 60
+        return sync(*told)
+
+    monkeypatch.setattr("sync.gate.monotonic", lambda: time.monotonic() + late_s)
+    monkeypatch.setattr("sync.gate.shared.sync", slow)
+    gate = Gate(one.engine, one.context.catalog.target("feed"))
+    with gate, gate.begun_before(time.monotonic() + 30), pytest.raises(NoTurn), gate.turn():
+        pytest.fail("another worker may have the row by now")
+    assert target.calls == 0
