@@ -13,7 +13,8 @@ DEAD_BY_REASON = """
              regexp_replace(delivery.last_reason, '[0-9]+', '#', 'g')
     ORDER BY delivery.target, count(*) DESC, dossier.agency_code
 """
-# What was given up in doubt is in doubt again: the target is asked first, or what the catalog declares is done.
+# What was given up in doubt is in doubt again: the target is asked first, or what the catalog declares is done. The
+# record goes again too: a step may have been refused because the target does not hold its dossier any more.
 RESEND_DEAD = f"""
     WITH chosen AS MATERIALIZED (
         SELECT delivery.dossier_id
@@ -26,7 +27,8 @@ RESEND_DEAD = f"""
     )
     UPDATE delivery
     SET state = CASE WHEN sending_phase IS NULL THEN 'due' ELSE 'doubt' END,
-        due_at = now(), priority = {BACKFILL}, attempts = 0, strikes = 0, failing_since = NULL
+        due_at = now(), priority = {BACKFILL}, attempts = 0, strikes = 0, failing_since = NULL,
+        acked_version = 0, acked_fingerprint = NULL
     FROM chosen
     WHERE delivery.target = %(target)s AND delivery.dossier_id = chosen.dossier_id
 """

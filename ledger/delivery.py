@@ -79,6 +79,14 @@ def mark_sending(engine: Engine, target: str, *, owner: UUID, lease_s: float, ro
         return {row[0] for row in cursor.execute(delivery_sql.MARK_SENDING, parameters)}
 
 
+def keep_known(engine: Engine, target: str, rows: Sequence[Claimed]) -> None:
+    """Write down that the target, when asked, was found to hold these dossiers, in whatever state."""
+    if rows:
+        ids, tokens = zip(*sorted((row.dossier_id, row.token) for row in rows), strict=True)
+        with transaction(engine) as cursor:
+            cursor.execute(delivery_sql.KEEP_KNOWN, {"target": target, "ids": list(ids), "tokens": list(tokens)})
+
+
 def send_doubts_again(engine: Engine, target: str, rows: Sequence[Claimed]) -> int:
     """Write down that what is in doubt in ``rows`` is about to be sent again, to a target that cannot tell.
 

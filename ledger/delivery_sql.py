@@ -158,6 +158,22 @@ MARK_SENDING = """
     WHERE delivery.target = %(target)s AND delivery.dossier_id = mine.dossier_id
     RETURNING delivery.dossier_id
 """
+# Kept before anything is sent again: from then on finding the dossier there proves nothing about a later message.
+KEEP_KNOWN = """
+    UPDATE delivery SET known = true
+    FROM (
+        SELECT held.dossier_id
+        FROM unnest(%(ids)s::bigint[], %(tokens)s::bigint[]) AS mine (dossier_id, token)
+        CROSS JOIN LATERAL (
+            SELECT dossier_id, token FROM delivery
+            WHERE target = %(target)s AND dossier_id = mine.dossier_id
+            OFFSET 0
+            FOR UPDATE
+        ) held
+        WHERE held.token = mine.token
+    ) found
+    WHERE delivery.target = %(target)s AND delivery.dossier_id = found.dossier_id AND NOT known
+"""
 # Once for each doubt, known by the moment of its sending: claimed and given back unsent, it is not counted twice.
 RECORD_SENT_AGAIN = """
     INSERT INTO sent_again AS known (target, dossier_id, phase, version, step, state, copies, doubt_at)

@@ -38,8 +38,9 @@ def applied_for_sure(row: Claimed, held: Held | None) -> bool:
     """Whether the target's answer proves that the dossier message in doubt was applied.
 
     It does when the target did not hold the dossier before and holds it now, in the state that was sent, and nothing
-    changed since. What is there under another code may have been there before. In every other case the message is sent
-    again as an update, which overwrites and so can't double.
+    changed since. What is there under another code may have been there before, and so may what the target acknowledged
+    or was found to hold (``known``): its state alone does not tell one version from another. In every other case the
+    message is sent again as an update, which overwrites and so can't double.
     """
     doubt = row.doubt
     return (
@@ -47,7 +48,7 @@ def applied_for_sure(row: Claimed, held: Held | None) -> bool:
         and doubt.phase is Phase.DOSSIER
         and held is not None
         and held.held_as is None
-        and row.acked_version == 0
+        and not row.known
         and doubt.version == row.version
         and held.state == row.dossier["state"]
     )

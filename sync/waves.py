@@ -142,7 +142,10 @@ class Waves:
                 settlements.append(self._doubt_settled(row, Settled.ACCEPTED, "found at the target when asked"))
         self._settle(settlements)
         cleared = {settlement.dossier_id for settlement in settlements} | unasked
-        return [self._informed(row, answers.get(row.code)) for row in rows if row.dossier_id not in cleared]
+        alive = [row for row in rows if row.dossier_id not in cleared]
+        found = [row for row in alive if not row.known and isinstance(answers.get(row.code), Held)]
+        delivery.keep_known(self.context.engine, self.entry.system, found)
+        return [self._informed(row, answers.get(row.code)) for row in alive]
 
     def _informed(self, row: Claimed, answer: Held | ConnectorError | None) -> Claimed:
         # Having asked, we know whether the target holds the dossier: insert and update are told apart by that.
