@@ -1,0 +1,30 @@
+"""P1, P2 and P3 at targets that are only notified, against everything that may go wrong, in any order.
+
+A state machine tells stories, thousands of steps in all: see ``model_machine.py``. ``HOSYNC_MODEL_STORIES=500`` tells
+as many new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from model_desk import Database, database
+from model_stories import NEW_STORIES, tell_stories
+from model_target import EMC, FEED, Dialect
+
+pytestmark = pytest.mark.timeout(900 + 60 * NEW_STORIES)
+
+
+@pytest.fixture(scope="module")
+def own_database() -> Iterator[Database]:
+    with database() as own:
+        yield own
+
+
+@pytest.mark.parametrize("dialect", [EMC, FEED], ids=lambda dialect: dialect.target)
+def test_p1_p2_p3_hold_after_every_step_whatever_goes_wrong(
+    dialect: Dialect, own_database: Database, tmp_path: Path
+) -> None:
+    tell_stories(dialect, own_database, tmp_path)
