@@ -6,11 +6,11 @@ knows from the bytes that came over the wire.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -59,8 +59,8 @@ class Dialect:
         if scope["method"] != "POST" or not body.startswith((b"{", b"[")):
             return []
         told = orjson.loads(body)
-        told = told.get("data", told) if isinstance(told, dict) else told
-        return [each for each in (told if isinstance(told, list) else [told]) if self.code in each]
+        inner = told.get("data") if isinstance(told, dict) else told
+        return [each for each in (inner if isinstance(inner, list) else [told]) if self.code in each]
 
     def holding(self, body: bytes, records: Sequence[Mapping[str, Any]]) -> bytes:
         """The same call with these records only."""
@@ -155,7 +155,7 @@ class Mischief:
             return
         dies = self._dies() if records else False
         if dies and not self.dies_after:
-            self._kill()
+            await self._kill(receive)
             return
         if records and self.half and len(records) > 1:
             self.half -= 1
@@ -168,7 +168,7 @@ class Mischief:
             await self.app(scope, _given(body, receive), _Nowhere().send)
         await self.app(scope, _given(body, receive), _Nowhere().send if dies else send)
         if dies:
-            self._kill()
+            await self._kill(receive)
 
     def _dies(self) -> bool:
         if self.dies_in:
@@ -176,12 +176,12 @@ class Mischief:
             return self.dies_in == 0
         return False
 
-    def _kill(self) -> None:
-        deadline = time.monotonic() + 5
-        while self.victim is None and time.monotonic() < deadline:
-            time.sleep(0.001)  # the one who started it does not know its number yet
-        if self.victim is not None:
-            os.kill(self.victim, signal.SIGKILL)
+    async def _kill(self, receive: Receive) -> None:
+        while self.victim is None:
+            await asyncio.sleep(0.001)  # the one who started it does not know its number yet
+        os.kill(self.victim, signal.SIGKILL)
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
     def relents(self) -> None:
         """Nothing goes wrong any more."""
