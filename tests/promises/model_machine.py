@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from model_desk import LEASE_S, Desk
 from model_source import Revision, Source, number_of, revision_in
-from sqlalchemy import Engine
 
 from ledger import gate
 from ledger.delivery import backlog, expand_feed
@@ -222,22 +221,20 @@ class Delivery(RuleBasedStateMachine):
 
     @rule()
     def a_person_pauses_deliveries_or_lets_them_go_on(self) -> None:
-        (gate.resume if self.desk.paused else self._pause)(self.desk.context.engine, self.desk.dialect.target)
+        does = gate.resume if self.desk.paused else gate.pause
+        does(self.desk.context.engine, self.desk.dialect.target, by="model")
         self.desk.paused = not self.desk.paused
-
-    def _pause(self, engine: Engine, target: str) -> None:
-        gate.pause(engine, target, by="model")
 
     @rule()
     def a_person_resends_what_is_dead(self) -> None:
-        resend(self.desk.context, self.desk.dialect.target)
+        resend(self.desk.context, self.desk.dialect.target, by="model")
 
     @precondition(lambda self: self.desk.dialect.has_key and self.source.newest)
     @rule()
     def a_person_replays_everything(self) -> None:
         ends = max(each.state_at for each in self.source.newest.values()) + timedelta(days=1)
         start = min(each.state_at for each in self.source.newest.values())
-        replay(self.desk.context, self.desk.dialect.target, start=start, end=ends)
+        replay(self.desk.context, self.desk.dialect.target, by="model", start=start, end=ends)
 
     @rule()
     def both_sides_are_compared(self) -> None:
@@ -313,7 +310,7 @@ class Delivery(RuleBasedStateMachine):
         desk = self.desk
         desk.relents()
         desk.clock.skew = timedelta()
-        gate.resume(desk.context.engine, desk.dialect.target)
+        gate.resume(desk.context.engine, desk.dialect.target, by="model")
         if not self.source.lives:
             return
         self._pull(len(self.source.log))
@@ -333,7 +330,7 @@ class Delivery(RuleBasedStateMachine):
         target = self.desk.dialect.target
         for _ in range(12):
             self.desk.passes(86400)
-            resend(self.desk.context, target)
+            resend(self.desk.context, target, by="model")
             self.desk.push()
             self.desk.witness.looks()
             waits = backlog(self.desk.context.engine, target)
