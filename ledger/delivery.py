@@ -92,9 +92,9 @@ def mark_sending(engine: Engine, target: str, *, owner: UUID, lease_s: float, ro
 def keep_known(engine: Engine, target: str, rows: Sequence[Claimed]) -> None:
     """Write down that the target, when asked, was found to hold these dossiers, in whatever state."""
     if rows:
-        ids, tokens = zip(*sorted((row.dossier_id, row.token) for row in rows), strict=True)
+        keys = _json([{"dossier_id": row.dossier_id, "token": row.token} for row in rows])
         with transaction(engine) as cursor:
-            cursor.execute(delivery_sql.KEEP_KNOWN, {"target": target, "ids": list(ids), "tokens": list(tokens)})
+            cursor.execute(delivery_sql.KEEP_KNOWN, {"target": target, "rows": keys})
 
 
 def send_doubts_again(engine: Engine, target: str, rows: Sequence[Claimed]) -> int:

@@ -180,7 +180,9 @@ KEEP_KNOWN = """
     UPDATE delivery SET known = true
     FROM (
         SELECT held.dossier_id
-        FROM unnest(%(ids)s::bigint[], %(tokens)s::bigint[]) AS mine (dossier_id, token)
+        FROM (
+            SELECT * FROM json_to_recordset(%(rows)s) AS mine (dossier_id bigint, token bigint) ORDER BY dossier_id
+        ) mine
         CROSS JOIN LATERAL (
             SELECT dossier_id, token FROM delivery
             WHERE target = %(target)s AND dossier_id = mine.dossier_id

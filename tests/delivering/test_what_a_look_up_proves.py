@@ -62,7 +62,7 @@ def test_p1_an_edit_is_not_taken_for_applied_because_the_target_held_the_dossier
     small.tell(dossier(summary="cũ"))
     small.push("npsp")
     small.tell(_edited("mới"))
-    replay(small.context, "npsp", start=T0, end=now())
+    replay(small.context, "npsp", by="test", start=T0, end=now())
     portal.fault("drop-before", operation=RECORDS)
     assert small.push("npsp").remaining == 0
     assert _summary(portal) == "mới"
@@ -84,6 +84,6 @@ def test_a_step_that_was_refused_for_want_of_its_dossier_arrives_when_it_is_rese
     (held,) = portal.control("dossiers")
     portal.control("damage", {"delete": [held["code"]]})
     assert small.push("npsp").rejected == 1
-    assert resend(small.context, "npsp") == 1
+    assert resend(small.context, "npsp", by="test") == 1
     assert small.push("npsp").remaining == 0
     assert len(portal.control("dossiers")) == len(portal.control("steps")) == 1

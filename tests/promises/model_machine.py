@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from model_desk import LEASE_S, Desk
 from model_source import Revision, Source, number_of, revision_in
-from sqlalchemy import Engine
 
 from ledger import gate
 from ledger.delivery import backlog, expand_feed
@@ -27,8 +26,9 @@ from sync.reconcile import ReconcileReport, reconcile
 
 LOST = ("apply-then-500", "apply-then-drop", "cut", "apply-then-hang")  # done, and the answer does not come
 FAULTS = (*LOST, "drop-before", "500", "503", "429", "html-200", "slow")
-POINTS = st.integers(1, 40)
+POINTS = st.integers(1, 30)
 PICKS = st.integers(0, 5)
+NEWS = st.none() | PICKS  # of which dossier, before the worker begins; or it finds what is left
 SEEDS = st.integers(0, 99)
 TIMES = st.sampled_from((1, 1, 2, 9))
 MOST_DOSSIERS = 5
@@ -105,17 +105,17 @@ class Delivery(RuleBasedStateMachine):
 
     # -- workers -----------------------------------------------------------------------------------------------
 
-    @rule(limit=st.sampled_from((None, None, None, 1)), waits=st.booleans())
-    def a_push(self, limit: int | None, waits: bool) -> None:
-        self._wait(waits)
+    @rule(limit=st.sampled_from((None, None, None, 1)), waits=st.booleans(), news=NEWS)
+    def a_push(self, limit: int | None, waits: bool, news: int | None) -> None:
+        self._get_ready(waits, news)
         self.desk.push(limit=limit)
         if self.desk.paused:
             assert self.desk.witness.looks() == 0, "something was sent although deliveries are paused"
 
-    @rule(mode=st.sampled_from(FAULTS), after=st.integers(0, 2), times=TIMES, waits=st.booleans())
-    def a_push_goes_wrong(self, mode: str, after: int, times: int, waits: bool) -> None:
+    @rule(mode=st.sampled_from(FAULTS), after=st.integers(0, 2), times=TIMES, waits=st.booleans(), news=NEWS)
+    def a_push_goes_wrong(self, mode: str, after: int, times: int, waits: bool, news: int | None) -> None:
         """Some calls after its beginning; what is left of the fault hits whatever comes next."""
-        self._wait(waits)
+        self._get_ready(waits, news)
         if after:
             self.desk.control("faults", {"mode": "slow", "times": after, "seconds": 0})
         seconds = {"slow": 0.02, "429": 5, "503": 5}.get(mode, 0)
@@ -123,45 +123,47 @@ class Delivery(RuleBasedStateMachine):
         self.desk.control("faults", {"mode": mode, "times": times, "seconds": seconds})
         self.desk.push()
 
-    @rule(waits=st.booleans())
-    def two_workers_at_once(self, waits: bool) -> None:
-        self._wait(waits)
+    @rule(waits=st.booleans(), news=NEWS)
+    def two_workers_at_once(self, waits: bool, news: int | None) -> None:
+        self._get_ready(waits, news)
         self.desk.push_twice_at_once()
 
-    @rule(at=POINTS, waits=st.booleans())
-    def a_worker_dies_at_the_ledger(self, at: int, waits: bool) -> None:
-        self._wait(waits)
+    @rule(at=POINTS, waits=st.booleans(), news=NEWS)
+    def a_worker_dies_at_the_ledger(self, at: int, waits: bool, news: int | None) -> None:
+        self._get_ready(waits, news)
         self.desk.push_and_die(at=at)
 
-    @rule(calls=st.integers(1, 5), after=st.booleans(), waits=st.booleans())
-    def a_worker_dies_while_it_calls(self, calls: int, after: bool, waits: bool) -> None:
-        self._wait(waits)
+    @rule(calls=st.integers(1, 3), after=st.booleans(), waits=st.booleans(), news=NEWS)
+    def a_worker_dies_while_it_calls(self, calls: int, after: bool, waits: bool, news: int | None) -> None:
+        self._get_ready(waits, news)
         self.desk.push_and_die(calls=calls, after=after)
 
-    @rule(at=st.integers(1, 25), overtaken=st.booleans(), news=st.booleans(), pick=PICKS)
-    def a_worker_stalls(self, at: int, overtaken: bool, news: bool, pick: int) -> None:
-        """Perhaps longer than its lease, so that another does its work, or something newer."""
+    @rule(at=st.integers(1, 15), overtaken=st.booleans(), news=NEWS, pick=PICKS)
+    def a_worker_stalls(self, at: int, overtaken: bool, news: int | None, pick: int) -> None:
+        """While there is more news; perhaps longer than its lease, so that another worker does its work and more."""
 
         def meanwhile() -> None:
-            if news:
-                self.source.moves(self._one(pick), [pick], late=False)
-                self._pull(9)
+            self._get_ready(overtaken, pick)
             if overtaken:
-                self._wait(True)
                 self.desk.push(self.desk.other)
 
+        self._get_ready(False, news)
         self.desk.push_and_stall(at, meanwhile)
 
-    def _wait(self, waits: bool) -> None:
-        """Until leases are over, and most of what is to be tried again is due."""
+    def _get_ready(self, waits: bool, news: int | None) -> None:
+        """Leases are over, most of what is to be tried again is due, and there is something new."""
         if waits:
             self.desk.passes(LEASE_S + 1)
+        if news is not None:
+            self.source.moves(self._one(news), [news], late=False)
+            self._pull(9)
 
     # -- the ledger --------------------------------------------------------------------------------------------
 
-    @rule(at=POINTS, while_pulling=st.booleans(), restarts=st.integers(0, 9))
-    def the_ledger_is_lost(self, at: int, while_pulling: bool, restarts: int) -> None:
+    @rule(at=POINTS, while_pulling=st.booleans(), restarts=st.integers(0, 9), news=NEWS)
+    def the_ledger_is_lost(self, at: int, while_pulling: bool, restarts: int, news: int | None) -> None:
         """Its sessions are cut, or, rarely, the whole server falls dead and comes back."""
+        self._get_ready(False, news)
         database = self.desk.database
         self.desk.trap.set(at // 3 + 1 if while_pulling else at, database.cuts if restarts else database.restarts)
         try:
@@ -219,22 +221,20 @@ class Delivery(RuleBasedStateMachine):
 
     @rule()
     def a_person_pauses_deliveries_or_lets_them_go_on(self) -> None:
-        (gate.resume if self.desk.paused else self._pause)(self.desk.context.engine, self.desk.dialect.target)
+        does = gate.resume if self.desk.paused else gate.pause
+        does(self.desk.context.engine, self.desk.dialect.target, by="model")
         self.desk.paused = not self.desk.paused
-
-    def _pause(self, engine: Engine, target: str) -> None:
-        gate.pause(engine, target, by="model")
 
     @rule()
     def a_person_resends_what_is_dead(self) -> None:
-        resend(self.desk.context, self.desk.dialect.target)
+        resend(self.desk.context, self.desk.dialect.target, by="model")
 
     @precondition(lambda self: self.desk.dialect.has_key and self.source.newest)
     @rule()
     def a_person_replays_everything(self) -> None:
         ends = max(each.state_at for each in self.source.newest.values()) + timedelta(days=1)
         start = min(each.state_at for each in self.source.newest.values())
-        replay(self.desk.context, self.desk.dialect.target, start=start, end=ends)
+        replay(self.desk.context, self.desk.dialect.target, by="model", start=start, end=ends)
 
     @rule()
     def both_sides_are_compared(self) -> None:
@@ -310,7 +310,7 @@ class Delivery(RuleBasedStateMachine):
         desk = self.desk
         desk.relents()
         desk.clock.skew = timedelta()
-        gate.resume(desk.context.engine, desk.dialect.target)
+        gate.resume(desk.context.engine, desk.dialect.target, by="model")
         if not self.source.lives:
             return
         self._pull(len(self.source.log))
@@ -330,7 +330,7 @@ class Delivery(RuleBasedStateMachine):
         target = self.desk.dialect.target
         for _ in range(12):
             self.desk.passes(86400)
-            resend(self.desk.context, target)
+            resend(self.desk.context, target, by="model")
             self.desk.push()
             self.desk.witness.looks()
             waits = backlog(self.desk.context.engine, target)

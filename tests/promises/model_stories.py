@@ -13,7 +13,7 @@ from model_target import Dialect
 
 NEW_STORIES = int(os.environ.get("HOSYNC_MODEL_STORIES", "0"))
 PROFILE = settings(
-    max_examples=NEW_STORIES or 20,
+    max_examples=NEW_STORIES or 16,
     stateful_step_count=50,
     derandomize=not NEW_STORIES,
     database=None,

@@ -1,16 +1,12 @@
-"""Sandbox targets for the connector tests, one per test; and property tests that are the same in every run."""
+"""Sandbox targets for the connector tests, one per test."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 from pushing import Running, running
 
 from sandbox.targets import emc, npsp, province
-
-hypothesis.settings.register_profile("targets", derandomize=True, deadline=None)
-hypothesis.settings.load_profile("targets")
 
 
 @pytest.fixture
