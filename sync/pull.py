@@ -181,14 +181,15 @@ def pull(
             with ahead(pages) as fetched, ahead(_mapped(mapping, fetched)) as ready:
                 for page in ready:
                     counts = intake.store_page(context.engine, context.sealer, page.intake(run_id, entry))
+                    snapshot.add(page)
+                    if snapshot.is_whole and window is None:
+                        # Before its file is put away: whoever is killed here reads it once more.
+                        snapshots.complete(context.engine, system=plan.system, run_id=run_id, seen=snapshot.seen)
                     if page.page.after_store is not None:
                         page.page.after_store()
                     total.add(counts)
-                    snapshot.add(page)
                     if on_page:
                         on_page(counts)
-            if snapshot.is_whole and window is None:
-                snapshots.complete(context.engine, system=plan.system, run_id=run_id, seen=snapshot.seen)
         except BaseException as error:
             intake.finish_pull(context.engine, run_id, error=_reason(error))
             raise

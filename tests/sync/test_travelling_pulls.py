@@ -140,6 +140,10 @@ def test_progress_that_waits_under_a_national_code_comes_in_too(world: Speaking)
     assert world.states() == {CODE: 9}
 
 
+def _ends_early() -> None:
+    raise OutcomeUnknown("igate", "no answer")
+
+
 def test_a_system_is_asked_about_the_open_dossiers_of_its_home(world: Speaking) -> None:
     world.say(
         "igate",
@@ -254,6 +258,16 @@ def test_a_snapshot_over_several_pages_is_whole_with_its_last_one(
     world.say("igate", page(*map(birth, codes)))
     world.say("igate", page(birth(codes[0]), number=1), page(birth(codes[1]), number=2, completes=True))
     assert missing() == (codes[2], codes[3])
+
+
+def test_what_a_snapshot_lacks_is_known_before_its_file_is_put_away(
+    world: Speaking, missing: Callable[[], tuple[str, ...]]
+) -> None:
+    other = "H12.101-250812-0003"
+    world.say("igate", page(birth(), birth(other), completes=True))
+    with pytest.raises(OutcomeUnknown):  # whoever ends here, or later, is never given the file again
+        world.say("igate", page(birth(other), completes=True, after_store=_ends_early))
+    assert missing() == (CODE,)
 
 
 def test_a_record_set_aside_is_not_missing_and_one_without_a_key_makes_nothing_missing(
