@@ -194,8 +194,7 @@ def pull(
             intake.finish_pull(context.engine, run_id, error=_reason(error))
             raise
         intake.finish_pull(context.engine, run_id, error=None)
-    if total.numbers["new"] or mapping.tells is mappings.Tells.PROGRESS:
-        _let_in_what_waited(context, started_by)
+    _let_in_what_waited(context, started_by)
     return PullReport(run_id=run_id, system=plan.system, label=plan.label, **total.numbers)
 
 
@@ -221,7 +220,7 @@ def open_codes(context: Context, entry: SourceEntry, *, now: datetime) -> Sequen
 
 
 def _let_in_what_waited(context: Context, started_by: str) -> None:
-    """Map progress again whose dossier has become known.
+    """Map progress again whose dossier has become known, by this pull or by one that died before it came to this.
 
     What keeps another system's records from being mapped again is no fault of this pull: they wait on, and
     ``hosync redrive`` says why.

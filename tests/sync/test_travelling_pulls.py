@@ -140,6 +140,16 @@ def test_progress_that_waits_under_a_national_code_comes_in_too(world: Speaking)
     assert world.states() == {CODE: 9}
 
 
+def test_progress_comes_in_although_the_pull_that_brought_its_dossier_ended_early(world: Speaking) -> None:
+    world.say("hotich", page(registration()))
+    with pytest.raises(OutcomeUnknown):
+        world.say("igate", page(birth(), after_store=_ends_early))
+    assert world.states() == {CODE: 4}
+    (again,) = world.say("igate", page(birth()))
+    assert (again.new, again.unchanged) == (0, 1)
+    assert world.states() == {CODE: 9}
+
+
 def _ends_early() -> None:
     raise OutcomeUnknown("igate", "no answer")
 
