@@ -1,0 +1,211 @@
+"""A ledger, one target of the sandbox, and dossiers that go on living: the story of pushes that are killed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import yaml
+from crashing import Ended
+from serving import Served, served
+from sqlalchemy import Engine, text
+
+from connectors.catalog import FOLDER
+from ledger.intake import start_pull, store_page
+from ledger.sealing import Sealer
+from ledger.types import PageIntake, PullMode
+from sandbox.connections import CONNECTIONS
+from sandbox.servers import SERVERS
+from schemas.dossier import Dossier
+from schemas.identifiers import dossier_short
+
+T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
+_LIFE = (2, 4, 9)
+_EMC = {2: 1, 4: 2, 9: 3}
+IMPATIENT = {
+    "timeouts": {"connect_s": 2, "read_s": 5, "total_s": 8},
+    "concurrency": 2,
+    "batch": {"dossiers": 2, "steps": 2},
+    "reconcile": {"grace_s": 0, "heal_share": 1, "heal_limit": 500},
+}
+SMALL_BATCHES = {
+    # So that two lanes have work although there is little of it.
+    "sync.deliver._CLAIM_CALLS": 1,
+    "sync.deliver._CLAIM_AT_LEAST": 2,
+    "sync.decisions._MAX_DELAY_S": 0.05,
+}
+
+
+def _code(number: int) -> str:
+    return f"H12.12-260302-{number:04d}"
+
+
+def _dossier(number: int, steps: int) -> Dossier:
+    moments = [T0 + timedelta(hours=hour) for hour in range(steps)]
+    return Dossier.model_validate(
+        {
+            "code": _code(number),
+            "source_id": str(number),
+            "procedure_code": "1.990101",
+            "procedure_name": "Đổi giấy phép lái xe",
+            "agency_code": "H12.12",
+            "agency_name": "Sở Mẫu tỉnh Thử Nghiệm",
+            "channel": 2,
+            "subject_kind": 1,
+            "level": 4,
+            "submitted_at": T0 - timedelta(hours=1),
+            "received_at": T0,
+            "due_at": T0 + timedelta(days=7),
+            "state": _LIFE[steps - 1],
+            "state_at": moments[-1],
+            "changed_at": moments[-1],
+            "finished_at": moments[-1] if _LIFE[steps - 1] == 9 else None,
+            "applicant": {"name": "Nguyễn Văn Mẫu", "identity_kind": 1, "identity_number": "000099000001"},
+            "steps": [{"at": at, "state": state} for at, state in zip(moments, _LIFE, strict=False)],
+        }
+    )
+
+
+@dataclass
+class Deliveries:
+    """What one target must come to hold, what it holds, and what was really written there."""
+
+    target: str
+    engine: Engine
+    sealer: Sealer
+    server: Served
+    lives: dict[str, int] = field(default_factory=dict)  # by code: so many steps
+    _pages: Iterator[int] = field(default_factory=count)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What is killed."""
+        return ("push", self.target, "--json")
+
+    def something_happens(self) -> None:
+        """Two new dossiers, and one of the last time goes on."""
+        first = len(self.lives) + 1
+        told = [(first, 2), (first + 1, 1)]
+        if first > 1:
+            told.append((first - 2, 3))
+        self.lives |= {_code(number): steps for number, steps in told}
+        number = next(self._pages)
+        run = start_pull(self.engine, system="gplx", mode=PullMode.INCREMENTAL, window=None, started_by="test")
+        page = PageIntake(
+            run_id=run,
+            system="gplx",
+            precedence=10,
+            number=number,
+            raw=f"page {number}".encode(),
+            media_type="application/json",
+            fetched_at=datetime.now(UTC),
+            fetched=len(told),
+            dossiers=[_dossier(number, steps) for number, steps in told],
+            problems=(),
+            cursor=None,
+            mapping_version="1",
+        )
+        store_page(self.engine, self.sealer, page)
+
+    def time_passes(self) -> None:
+        """Leases and slots of the dead run out."""
+        with self.engine.begin() as connection:
+            connection.execute(text("UPDATE delivery SET lease_until = now() - interval '1 s' WHERE state = 'leased'"))
+            connection.execute(text("UPDATE target_gate SET holders = '[]', rest_until = NULL, asked_until = NULL"))
+
+    def is_idle(self, ended: Ended) -> bool:
+        """Whether a push has left nothing."""
+        return not ended.was_killed and not ended.said["deliveries"][0]["remaining"]
+
+    def check(self) -> None:
+        """Nothing is missing, nothing was applied twice, nothing went backwards."""
+        self.nothing_is_missing()
+        self.nothing_was_applied_twice()
+        self.nothing_went_backwards()
+
+    def nothing_is_missing(self) -> None:
+        """The target holds every dossier in its last state, with every step, once."""
+        held = {dossier_short(each["code"]): each["state"] for each in self.server.control("dossiers")}
+        assert held == {code: _LIFE[steps - 1] for code, steps in self.lives.items()}
+        if self.target != "feed":  # which is told states, not steps
+            steps = Counter((dossier_short(each["code"]), each["state"]) for each in self.server.control("steps"))
+            assert steps == Counter((code, state) for code, steps in self.lives.items() for state in _LIFE[:steps])
+
+    def nothing_was_applied_twice(self) -> None:
+        """No write with the same content changed something twice."""
+        applied = Counter((w["operation"], w["code"], w["key"], w["body_hash"]) for w in self.writes())
+        assert [message for message, times in applied.items() if times > 1] == []
+
+    def nothing_went_backwards(self) -> None:
+        """No dossier was told an older state after a newer one."""
+        last: dict[tuple[str, str], int] = {}
+        for write in self.writes():
+            kind = (write["operation"], write["code"])
+            assert write["state"] >= last.get(kind, 0), f"{kind} went back to {write['state']}"
+            last[kind] = write["state"]
+
+    def writes(self) -> list[dict[str, Any]]:
+        """What was really applied, repetitions that changed nothing left out."""
+        return [write for write in self.server.control("writes") if write["effect"] != "noop"]
+
+
+class CountedEvents(Deliveries):
+    """EMC: at most once; what may be missing is written down as doubtful, and it is no more than was on its way."""
+
+    _doubtful: int = 0
+
+    def check(self) -> None:
+        """See above."""
+        told = Counter((dossier_short(each["code"]), each["state"]) for each in self.server.control("steps"))
+        due = Counter((code, _EMC[state]) for code, steps in self.lives.items() for state in _LIFE[:steps])
+        assert told - due == Counter(), "told twice, or what never happened"
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                text("SELECT code, doubtful_send.state FROM doubtful_send JOIN dossier ON dossier.id = dossier_id")
+            ).all()
+        doubtful = Counter((row.code, _EMC[row.state]) for row in rows)
+        assert due - told - doubtful == Counter(), "missing, and nobody knows"
+        assert max(doubtful.values(), default=0) <= 1
+        newly, self._doubtful = doubtful.total() - self._doubtful, doubtful.total()
+        calls = IMPATIENT["concurrency"]
+        assert newly <= 2 * calls, f"{newly} events in doubt after two kills at most, with {calls} calls at once"
+
+
+@contextmanager
+def target_under_fire(
+    target: str, home: Path, database_url: str, engine: Engine, sealer: Sealer, data_key: bytes
+) -> Iterator[tuple[Deliveries, Mapping[str, str]]]:
+    """The target with a ledger of its own, and the environment in which `hosync` works on them."""
+    folder = home / "catalog"
+    folder.mkdir()
+    entry = yaml.safe_load((FOLDER / f"{target}.yaml").read_text())
+    for key, value in IMPATIENT.items():
+        entry[key] = {**entry.get(key, {}), **value} if isinstance(value, Mapping) else value
+    entry["batch"] = {name: min(size, IMPATIENT["batch"][name]) for name, size in _shipped_batch(target).items()}
+    (folder / f"{target}.yaml").write_text(yaml.safe_dump(entry, allow_unicode=True))
+    at, kind = CONNECTIONS[target], CountedEvents if target == "emc" else Deliveries
+    build = import_module(SERVERS[target]).build
+    with served(build, home, name=target, password=at.password, **at.extra) as server:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "HOSYNC_"))},
+            f"AIRFLOW_CONN_{target.upper()}": server.connection,
+            "HOSYNC_CATALOG": str(folder),
+            "HOSYNC_DATABASE_URL": database_url,
+            "HOSYNC_DATA_KEY": base64.b64encode(data_key).decode(),
+            "HOSYNC_LANG": "en",
+        }
+        yield kind(target, engine, sealer, server), environment
+
+
+def _shipped_batch(target: str) -> dict[str, int]:
+    return dict(yaml.safe_load((FOLDER / f"{target}.yaml").read_text())["batch"])

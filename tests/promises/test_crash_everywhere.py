@@ -1,0 +1,28 @@
+"""P2 and P3: a push is killed at every point at which it touches the world, and nobody can tell afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from crashing import killed_everywhere, warm
+from sqlalchemy import Engine
+from targets_under_fire import SMALL_BATCHES, target_under_fire
+
+from ledger.sealing import Sealer
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("target", ["npsp", "province", "feed", "emc"])
+def test_p2_p3_a_push_killed_anywhere_leaves_each_state_once_and_the_last_one_last(
+    target: str, tmp_path: Path, own_database_url: str, data_key: bytes, sealer: Sealer
+) -> None:
+    from ledger.engine import open_engine
+    engine = open_engine(own_database_url)
+    with (
+        target_under_fire(target, tmp_path, own_database_url, engine, sealer, data_key) as (deliveries, environment),
+        warm(environment, SMALL_BATCHES) as hosync,
+    ):
+        print(killed_everywhere(hosync, deliveries))
+    engine.dispose()

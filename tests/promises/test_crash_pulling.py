@@ -1,0 +1,95 @@
+"""P1 and P3: a pull is killed at every point at which it touches the world, and the ledger shows nothing of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+
+import pytest
+import requests
+from crashing import Hosync, killed_everywhere, warm
+from living_province import Province
+from sources_under_fire import Pulls, planted, with_small_pages
+from sqlalchemy import Engine
+
+from ledger.sealing import Sealer
+
+pytestmark = pytest.mark.timeout(300)
+SOURCES = ("xaydung", "dkkd", "igate", "tanso", "giaoduc", "thuy", "congthuong")
+PROVINCE_SIZE = 900
+_MESSAGES = 5
+_LACKED = "H12.04-260101-9999"
+
+
+@pytest.fixture(scope="module")
+def hosync(province: Province, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosync]:
+    """A warm `hosync` beside the province, with so small pages that there are about three of them."""
+    sizes = {system: -(-len(province.lines(system, "truth")) // 3) for system in SOURCES}
+    sizes |= {"congthuong": 2, "tanso": 2}
+    changed = {system: {"page_size": size} for system, size in sizes.items()}
+    environment = with_small_pages(province.environment, tmp_path_factory.mktemp("small") / "catalog", changed)
+    with warm(environment, files=province.home) as started:
+        yield started
+
+
+@pytest.mark.parametrize("system", ["xaydung", "dkkd", "igate"])  # REST, SOAP, newest first
+def test_p1_p3_a_pull_killed_anywhere_leaves_what_a_pull_in_peace_leaves(
+    system: str, province: Province, engine: Engine, hosync: Hosync
+) -> None:
+    print(killed_everywhere(hosync, Pulls(system, province, engine)))
+
+
+@pytest.mark.parametrize("system", ["giaoduc", "thuy"])  # a folder, SFTP
+def test_p1_p3_files_whose_reader_is_killed_anywhere_are_read_whole(
+    system: str, province: Province, engine: Engine, hosync: Hosync
+) -> None:
+    print(killed_everywhere(hosync, Pulls(system, province, engine, before=lambda: _drop(province, system))))
+
+
+def _drop(province: Province, system: str) -> None:
+    province.ask(system, "drop", {"all": True})
+
+
+def test_p1_p3_what_a_snapshot_lacks_is_known_wherever_its_reader_is_killed(
+    province: Province, engine: Engine, sealer: Sealer, hosync: Hosync
+) -> None:
+    def before() -> None:
+        planted(engine, sealer, "congthuong", _LACKED)
+        _drop(province, "congthuong")
+
+    story = Pulls("congthuong", province, engine, before=before, tells_all=False)
+    print(killed_everywhere(hosync, story))
+    assert [row.code for row in story.content["disappeared"]] == [_LACKED]
+    assert {*story.held} > {_LACKED}
+
+
+def test_p1_p3_a_message_is_acknowledged_only_after_it_is_stored(
+    province: Province, engine: Engine, hosync: Hosync
+) -> None:
+    url = f"http://127.0.0.1:{province.ports['tanso']}"
+    at = json.loads(province.environment["AIRFLOW_CONN_TANSO"])
+
+    def before() -> None:
+        """Only the last few are left in the mailbox."""
+        requests.delete(f"{url}/_sandbox/messages", timeout=30).raise_for_status()
+        basic = base64.b64encode(f"{at['login']}:{at['password']}".encode()).decode()
+        token = requests.post(
+            f"{url}/token", "grant_type=client_credentials", headers={"Authorization": f"Basic {basic}", **_FORM}
+        )
+        headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
+        listed = requests.get(f"{url}/getListDossier", {"unit_code": at["extra"]["unit_code"]}, headers=headers)
+        for message in listed.json()["profileReceivers"][:-_MESSAGES]:
+            query: Mapping[str, str] = {"profile_id": message["profileId"], "status": "done"}
+            requests.post(f"{url}/updateStatusReceiver", params=query, headers=headers).raise_for_status()
+
+    story = Pulls("tanso", province, engine, before=before, tells_all=False, is_a_queue=True)
+    print(killed_everywhere(hosync, story))
+    left = json.loads(province.ask("tanso", "messages"))
+    assert left["sent"] == left["acknowledged"] > _MESSAGES
+    truth = {row["code"]: row["state"] for row in province.lines("tanso", "truth")}
+    assert story.held.items() <= truth.items()
+    assert story.held
+
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
