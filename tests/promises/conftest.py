@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 import yaml
 from living_province import AS_OF, CALLERS, HALF_A_YEAR_BEFORE, HOSYNC, PATIENCE_S, ROOT, SEED, SIZE, TARGETS, Province
+from sqlalchemy import Engine
 
 from connectors.catalog import FOLDER
+from ledger.engine import open_engine
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,14 @@ def province(
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture
+def own_engine(own_database_url: str) -> Iterator[Engine]:
+    """The engine of a ledger for this test alone."""
+    opened = open_engine(own_database_url)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -129,30 +129,37 @@ class Deliveries:
 
     def check(self) -> None:
         """Nothing is missing, nothing was applied twice, nothing went backwards."""
-        self.nothing_is_missing()
-        self.nothing_was_applied_twice()
-        self.nothing_went_backwards()
+        self.check_that_nothing_is_missing()
+        self.check_that_nothing_was_applied_twice()
+        self.check_that_nothing_went_backwards()
 
-    def nothing_is_missing(self) -> None:
-        """The target holds every dossier in its last state, with every step, once."""
+    def check_that_nothing_is_missing(self, besides: Collection[str] = ()) -> None:
+        """The target holds every dossier in its last state, with every step, once; and nothing ``besides`` these."""
         held = {dossier_short(each["code"]): each["state"] for each in self.server.control("dossiers")}
-        assert held == {code: _LIFE[steps - 1] for code, steps in self.lives.items()}
+        assert {code: held.pop(code, None) for code in self.lives} == {
+            code: _LIFE[steps - 1] for code, steps in self.lives.items()
+        }
+        assert held.keys() == set(besides)
         if self.target != "feed":  # which is told states, not steps
             steps = Counter((dossier_short(each["code"]), each["state"]) for each in self.server.control("steps"))
             assert steps == Counter((code, state) for code, steps in self.lives.items() for state in _LIFE[:steps])
 
-    def nothing_was_applied_twice(self) -> None:
+    def check_that_nothing_was_applied_twice(self) -> None:
         """No write with the same content changed something twice."""
         applied = Counter((w["operation"], w["code"], w["key"], w["body_hash"]) for w in self.writes())
         assert [message for message, times in applied.items() if times > 1] == []
 
-    def nothing_went_backwards(self) -> None:
+    def check_that_nothing_went_backwards(self) -> None:
         """No dossier was told an older state after a newer one."""
         last: dict[tuple[str, str], int] = {}
         for write in self.writes():
             kind = (write["operation"], write["code"])
             assert write["state"] >= last.get(kind, 0), f"{kind} went back to {write['state']}"
             last[kind] = write["state"]
+
+    def their_codes(self) -> dict[str, str]:
+        """How the target writes our codes."""
+        return {dossier_short(each["code"]): each["code"] for each in self.server.control("dossiers")}
 
     def writes(self) -> list[dict[str, Any]]:
         """What was really applied, repetitions that changed nothing left out."""

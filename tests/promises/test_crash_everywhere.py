@@ -16,13 +16,10 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.mark.parametrize("target", ["npsp", "province", "feed", "emc"])
 def test_p2_p3_a_push_killed_anywhere_leaves_each_state_once_and_the_last_one_last(
-    target: str, tmp_path: Path, own_database_url: str, data_key: bytes, sealer: Sealer
+    target: str, tmp_path: Path, own_database_url: str, own_engine: Engine, data_key: bytes, sealer: Sealer
 ) -> None:
-    from ledger.engine import open_engine
-    engine = open_engine(own_database_url)
     with (
-        target_under_fire(target, tmp_path, own_database_url, engine, sealer, data_key) as (deliveries, environment),
+        target_under_fire(target, tmp_path, own_database_url, own_engine, sealer, data_key) as (deliveries, environment),
         warm(environment, SMALL_BATCHES) as hosync,
     ):
         print(killed_everywhere(hosync, deliveries))
-    engine.dispose()

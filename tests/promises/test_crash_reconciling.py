@@ -4,50 +4,107 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from crashing import Ended, Hosync, killed_everywhere, warm
 from sqlalchemy import Engine, text
-from targets_under_fire import Deliveries, target_under_fire
+from targets_under_fire import SMALL_BATCHES, Deliveries, target_under_fire
 
 from ledger.sealing import Sealer
 
 pytestmark = pytest.mark.timeout(300)
-_BREAKS = text("SELECT kind, key, status, reopened FROM break_ WHERE target = :target AND status <> 'closed'")
-_RUNS = text("SELECT status, healed FROM reconcile_run WHERE target = :target AND as_of > :since")
+_STRANGER = "H12.99-261101-0001"
+_OPEN = text("SELECT kind, key, status FROM break_ WHERE status <> 'closed'")
+_RUNS = text("SELECT seq, status, opened, healed FROM reconcile_run WHERE seq > :after")
 
 
 @dataclass
 class Comparisons:
-    """A target that loses a dossier, changes another and holds one that nobody knows, each time."""
+    """A target that loses a dossier and changes another, each time others; and that may hold one that nobody knows."""
 
     hosync: Hosync
     deliveries: Deliveries
-    _round: int = 0
-    _damaged: Sequence[str] = ()
-    _strangers: list[str] = field(default_factory=list)
-    _writes_before: int = 0
-
-    @property
-    def target(self) -> str:
-        """Its name."""
-        return self.deliveries.target
+    strangers: Sequence[str]
+    _turns: Iterator[int] = field(default_factory=lambda: itertools.count(0, 2))
+    _lost: str = ""
+    _changed: str = ""
+    _last_run: int = 0
+    _last_write: int = 0
+    _opened: int = 0
 
     @property
     def command(self) -> tuple[str, ...]:
         """What is killed."""
-        return ("reconcile", self.target, "--json")
+        return ("reconcile", self.deliveries.target, "--json")
 
     def something_happens(self) -> None:
         """All is well, and then it is not."""
-        self._round += 1
-        lost, changed = (sorted(self.deliveries.lives)[(2 * self._round + n) % len(self.deliveries.lives)] for n in (0, 1))
-        stranger = f"H12.99-261101-{self._round:04d}"
-        self._damaged = lost, changed
-        self.deliveries.server.control(
-            "damage",
-            {"delete": [lost], "set_state": {changed: 5}, "add": [{"code": stranger, "state": 4}]},
+        self.deliveries.check_that_nothing_is_missing(besides=self.strangers if self._last_run else ())
+        codes, first = sorted(self.deliveries.lives), next(self._turns)
+        self._lost, self._changed = codes[first % len(codes)], codes[(first + 1) % len(codes)]
+        theirs = self.deliveries.their_codes()
+        wrong = {theirs[self._changed]: 1}
+        planted = [{"code": code, "state": 4} for code in self.strangers]
+        self.deliveries.server.control("damage", {"delete": [theirs[self._lost]], "set_state": wrong, "add": planted})
+        self._opened = 2 if self._last_run else 2 + len(self.strangers)
+        self._last_write = max(write["seq"] for write in self.deliveries.writes())
+
+    def time_passes(self) -> None:
+        """The slots of the dead are free again; its lock went with its session."""
+        self.deliveries.time_passes()
+
+    def is_idle(self, ended: Ended) -> bool:
+        """Whether a comparison came to its end."""
+        return not ended.was_killed and bool(ended.output)
+
+    def check(self) -> None:
+        """Every damage is a break, was one once and was healed once; the rest is left to a person."""
+        with self.deliveries.engine.connect() as connection:
+            found = {(row.kind, row.key): row.status for row in connection.execute(_OPEN)}
+            runs = connection.execute(_RUNS, {"after": self._last_run}).all()
+        assert found.pop(("missing_at_target", self._lost), None) == "healing"
+        for stranger in self.strangers:
+            assert found.pop(("unknown_to_us", stranger), None) == "open"
+        ((kind, key),) = found
+        assert (kind in ("mismatch", "stale_at_target"), key, found[kind, key]) == (True, self._changed, "healing")
+        assert [run for run in runs if run.status == "running"] == []
+        assert (sum(run.opened for run in runs), sum(run.healed for run in runs)) == (self._opened, 2)
+        self._last_run = max(run.seq for run in runs)
+        self._heals_once()
+
+    def _heals_once(self) -> None:
+        while not self.deliveries.is_idle(self.hosync.run(*self.deliveries.command)):
+            self.deliveries.time_passes()
+        self.deliveries.check_that_nothing_is_missing(besides=self.strangers)
+        ours = {theirs: ours for ours, theirs in self.deliveries.their_codes().items()}
+        writes = Counter(
+            (ours[write["code"]], write["operation"], write["key"])
+            for write in self.deliveries.writes()
+            if write["seq"] > self._last_write
         )
+        assert {code for code, _, _ in writes} == {self._lost, self._changed}
+        assert set(writes.values()) == {1}
+
+
+# Dossier by dossier, and everything it holds.
+@pytest.mark.parametrize(("target", "strangers"), [("npsp", ()), ("province", (_STRANGER,))])
+def test_p4_p5_a_comparison_killed_anywhere_finds_and_heals_each_damage_once(
+    target: str,
+    strangers: Sequence[str],
+    tmp_path: Path,
+    own_database_url: str,
+    own_engine: Engine,
+    data_key: bytes,
+    sealer: Sealer,
+) -> None:
+    with (
+        target_under_fire(target, tmp_path, own_database_url, own_engine, sealer, data_key) as (deliveries, environment),
+        warm(environment, SMALL_BATCHES) as hosync,
+    ):
+        for _ in range(2):
+            deliveries.something_happens()
+        assert deliveries.is_idle(hosync.run(*deliveries.command))
+        print(killed_everywhere(hosync, Comparisons(hosync, deliveries, strangers)))
