@@ -18,6 +18,7 @@ from schemas.identifiers import dossier_short
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 STRANGER = "H12.99-261101-0001"
+LOST = 60
 
 
 def test_every_dossier_of_the_province_is_in_every_target(system: RunningSystem) -> None:
@@ -111,6 +112,29 @@ def test_the_commands_of_the_tutorial_work_beside_the_running_system(system: Run
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert system.target("province")["open_breaks"] == {}
+
+
+def test_p3_a_push_whose_task_is_killed_is_brought_to_its_end_by_airflows_own_retry(system: RunningSystem) -> None:
+    held = {each["code"]: each["state"] for each in system.lines("feed", "dossiers")}
+    lost, last = sorted(held)[:LOST], max(each["seq"] for each in system.lines("feed", "writes"))
+    system.ask("feed", "damage", {"delete": lost})
+    system.ask("feed", "faults", {"mode": "slow", "times": 100_000, "seconds": 0.2})
+    system.hosync("replay", "feed", "--from", "2000-01-01", "--to", "2100-01-01")
+    api = system.airflow()
+    task = f"/api/v2/dags/push_feed/dagRuns/{api.trigger('push_feed')}/taskInstances/deliver/0"
+    system.until(lambda: len(system.lines("feed", f"writes?after={last}")) > 8, "the middle of the push", every_s=0.05)
+    victim = psutil.Process(api._call("GET", task)["pid"])
+    assert psutil.Process(system.process.pid) in victim.parents()
+    victim.send_signal(signal.SIGKILL)
+    system.until(lambda: bool(api._call("GET", task)["state"] == "up_for_retry"), "the end of the task")
+    system.calm("feed")
+    system.time_passes()
+    system.until(lambda: bool(api._call("GET", task)["state"] == "success"), "the retry")
+    assert api._call("GET", task)["try_number"] == 2
+    assert {each["code"]: each["state"] for each in system.lines("feed", "dossiers")} == held
+    written = [each for each in system.lines("feed", f"writes?after={last}") if each["effect"] != "noop"]
+    assert sorted(each["code"] for each in written) == lost
+    assert system.target("feed")["in_doubt"] == 0
 
 
 def test_no_log_of_any_part_names_a_person(system: RunningSystem) -> None:

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _DRIVER = Path(__file__).with_name("warm_hosync.py")
 _MOST_POINTS = 1000
 _MOST_RUNS = 12
+_LONGEST_S = 120
 _TWICE = 0.15  # of the points: the recovery is killed as well
 
 
@@ -60,12 +61,13 @@ class Hosync:
 
     def run(self, *arguments: str, die_at: int = 0) -> Ended:
         """Run a command to its end, or until it has touched the world ``die_at`` times."""
-        self.start(*arguments, die_at=die_at)
+        self.start(*arguments, die_at=die_at, longest_s=_LONGEST_S)
         return self.end()
 
-    def start(self, *arguments: str, die_at: int = 0) -> int:
+    def start(self, *arguments: str, die_at: int = 0, longest_s: int = 0) -> int:
         """Start a command that serves until it dies; gives its process id. ``end`` must follow."""
-        order = {"arguments": arguments, "die_at": die_at, "files": self._files}
+        order: dict[str, Any] = {"arguments": arguments, "die_at": die_at, "files": self._files}
+        order["longest_s"] = longest_s
         order |= {name: str(self._said(name)) for name in ("stdout", "stderr")}
         assert self._driver.stdin is not None
         self._driver.stdin.write(json.dumps(order) + "\n")
@@ -124,17 +126,17 @@ class Story(Protocol):
         """All is as if nobody had ever been killed."""
 
 
-def killed_everywhere(hosync: Hosync, story: Story, *, seed: int = 1, least: int = 10) -> int:
+def killed_everywhere(hosync: Hosync, story: Story, *, seed: int = 1, least: int = 10, last: int = 0) -> int:
     """Kill the command at its first point, recover and check; then at its second; and on until a run is not hit.
 
-    Recovery is the same command again. At some points, chosen by the seed, it is killed as well. Returns how many
-    points there were.
+    Recovery is the same command again. At some points, chosen by the seed, it is killed as well. ``last``: begin only
+    so many points before the end. Returns how many points there are.
     """
     draw = random.Random(seed)
     story.something_happens()
     calm = _until_idle(hosync, story)
     _judged(story.check, "without being killed")
-    for point in itertools.count(1):
+    for point in itertools.count(max(1, calm - last) if last else 1):
         assert point < _MOST_POINTS
         story.something_happens()
         ended = hosync.run(*story.command, die_at=point)

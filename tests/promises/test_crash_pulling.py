@@ -17,7 +17,7 @@ from ledger.sealing import Sealer
 
 pytestmark = pytest.mark.timeout(300)
 SOURCES = ("xaydung", "dkkd", "igate", "tanso", "giaoduc", "thuy", "congthuong")
-PROVINCE_SIZE = 900
+PROVINCE_SIZE = 400
 _MESSAGES = 5
 _LACKED = "H12.04-260101-9999"
 
@@ -26,7 +26,7 @@ _LACKED = "H12.04-260101-9999"
 def hosync(province: Province, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosync]:
     """A warm `hosync` beside the province, with so small pages that there are about three of them."""
     sizes = {system: -(-len(province.lines(system, "truth")) // 3) for system in SOURCES}
-    sizes |= {"congthuong": 2, "tanso": 2}
+    sizes |= {"congthuong": 1, "tanso": 2}
     changed = {system: {"page_size": size} for system, size in sizes.items()}
     environment = with_small_pages(province.environment, tmp_path_factory.mktemp("small") / "catalog", changed)
     with warm(environment, files=province.home) as started:

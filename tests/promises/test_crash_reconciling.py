@@ -101,8 +101,8 @@ def test_p4_p5_a_comparison_killed_anywhere_finds_and_heals_each_damage_once(
     sealer: Sealer,
 ) -> None:
     with (
-        target_under_fire(target, tmp_path, own_database_url, own_engine, sealer, data_key) as (deliveries, environment),
-        warm(environment, SMALL_BATCHES) as hosync,
+        target_under_fire(target, tmp_path, own_database_url, own_engine, sealer, data_key) as (deliveries, around),
+        warm(around, SMALL_BATCHES) as hosync,
     ):
         for _ in range(2):
             deliveries.something_happens()

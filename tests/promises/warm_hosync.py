@@ -4,7 +4,7 @@ A forked command may be told to die: at the N-th time that it touches the world 
 
 * before a request's head and before its body go out; when the answer is there and nothing of it was read, so that the
   server has done its work; after the answer, or a piece of it, was read;
-* before and after a COMMIT, and a statement that is a transaction of its own; in the middle of a COPY;
+* before and after a COMMIT, and a change that is a transaction of its own; in the middle of a COPY;
 * before a local file is created, renamed or removed; before and after the same is done over SFTP.
 
 Nothing of the product knows about it: these are hooks in http.client, psycopg and Python's audit events. All threads of
@@ -37,7 +37,7 @@ from psycopg.pq import TransactionStatus
 from typer.main import get_command
 
 _LONGEST_S = 60
-_PING = ";"  # whether a pooled connection still lives
+_READS = frozenset({"SELECT", ";"})  # the second: whether a pooled connection still lives
 _FILE_EVENTS = frozenset({"os.rename", "os.remove", "os.mkdir", "os.link", "os.truncate"})
 _CREATES = os.O_CREAT | os.O_WRONLY | os.O_RDWR
 
@@ -93,6 +93,10 @@ def _around(owner: type, name: str, before: Callable[..., str | None], *, after:
     setattr(owner, name, hooked)
 
 
+def _always(what: str) -> Callable[..., str]:
+    return lambda *_: what
+
+
 def _hook_http() -> None:
     def sending(_: http.client.HTTPConnection, data: Any) -> str:
         head = bytes(data[:64]) if isinstance(data, bytes | bytearray) else b""
@@ -106,38 +110,38 @@ def _hook_http() -> None:
     _around(http.client.HTTPConnection, "send", sending)
     _around(http.client.HTTPConnection, "getresponse", answered)
 
-    read = http.client.HTTPResponse.read
+    response: Any = http.client.HTTPResponse
+    read = response.read
 
     def reading(self: http.client.HTTPResponse, amt: int | None = None) -> bytes:
-        piece = read(self, amt)
+        piece: bytes = read(self, amt)
         if piece:
             touches.at("after reading an answer")
         return piece
 
-    http.client.HTTPResponse.read = reading  # type: ignore[method-assign]
+    response.read = reading
 
 
 def _hook_sql() -> None:
     def alone(cursor: psycopg.Cursor, statement: Any, *_: Any) -> str | None:
         connection = cursor.connection
         is_idle = connection.info.transaction_status is TransactionStatus.IDLE
-        if not connection.autocommit or not is_idle or statement == _PING:
-            return None
-        return " ".join(str(statement).split()[:4])
+        words = str(statement).split()[:4]
+        changes_nothing = words[0] in _READS
+        return None if not connection.autocommit or not is_idle or changes_nothing else " ".join(words)
 
-    _around(psycopg.Connection, "commit", lambda _: "COMMIT", after=True)
-    _around(psycopg.Transaction, "__exit__", lambda *_: "COMMIT", after=True)
+    _around(psycopg.Connection, "commit", _always("COMMIT"), after=True)
+    _around(psycopg.Transaction, "__exit__", _always("COMMIT"), after=True)
     _around(psycopg.Cursor, "execute", alone, after=True)
-    _around(psycopg.Copy, "__exit__", lambda *_: "in a COPY")
+    _around(psycopg.Copy, "__exit__", _always("in a COPY"))
 
 
 def _hook_sftp() -> None:
     for name in ("open", "rename", "posix_rename", "remove", "mkdir", "rmdir"):
-        _around(paramiko.SFTPClient, name, lambda *arguments, name=name: f"sftp {name}", after=True)
+        _around(paramiko.SFTPClient, name, _always(f"sftp {name}"), after=True)
 
 
 def _import_everything() -> None:
-    import cli.commands
     import mappings
     from connectors.catalog import load_catalog
 
@@ -157,7 +161,7 @@ def _carry_out(order: dict[str, Any], told: int, command: Callable[[Sequence[str
     """The forked process: one command, as the console script runs it."""
     for stream, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(order[name], os.O_CREAT | os.O_WRONLY | os.O_TRUNC), stream)
-    signal.alarm(_LONGEST_S)
+    signal.alarm(order["longest_s"])
     touches.begin(order["die_at"], told, order["files"])
     code = 1
     try:
