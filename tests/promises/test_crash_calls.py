@@ -72,7 +72,6 @@ def test_p1_p3_a_call_that_was_answered_is_kept_once_wherever_the_endpoint_is_ki
         assert kept == [(call.kind, _without_what_is_cut(call.told)) for call in calls], where
         if died is None:
             break
-    print(point)
     assert point > 2 * len(calls)
 
 
@@ -89,7 +88,7 @@ def test_p1_p3_what_was_told_is_read_once_wherever_its_reader_is_killed(
 
     story = Pulls("vbdlis", province, engine, before=before, tells_all=False)
     with listening(endpoint):
-        print(killed_everywhere(hosync, story))
+        killed_everywhere(hosync, story)
     _is_known(story, province, calls)
 
 
@@ -103,7 +102,7 @@ def test_p1_p3_what_waits_for_its_dossier_comes_in_wherever_the_pull_that_brings
 
     story = Pulls("opencps", province, engine, before=before, tells_all=False)
     with listening(endpoint):
-        print(killed_everywhere(hosync, story, last=_FROM_THE_PAGE_ON))
+        killed_everywhere(hosync, story, last=_FROM_THE_PAGE_ON)
     _is_known(story, province, calls)
 
 

@@ -22,4 +22,4 @@ def test_p2_p3_a_push_killed_anywhere_leaves_each_state_once_and_the_last_one_la
         target_under_fire(target, tmp_path, own_database_url, own_engine, sealer, data_key) as (deliveries, around),
         warm(around, SMALL_BATCHES) as hosync,
     ):
-        print(killed_everywhere(hosync, deliveries))
+        killed_everywhere(hosync, deliveries)

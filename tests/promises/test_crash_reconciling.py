@@ -107,4 +107,4 @@ def test_p4_p5_a_comparison_killed_anywhere_finds_and_heals_each_damage_once(
         for _ in range(2):
             deliveries.something_happens()
         assert deliveries.is_idle(hosync.run(*deliveries.command))
-        print(killed_everywhere(hosync, Comparisons(hosync, deliveries, strangers)))
+        killed_everywhere(hosync, Comparisons(hosync, deliveries, strangers))
