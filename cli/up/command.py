@@ -109,11 +109,16 @@ class _Session:
                 self._output.texts("From now on what changes in a source is at the targets within a minute.")
             )
         self._output.out.print(self._output.texts("Running. Ctrl-C stops everything."), style="bold")
-        while True:
-            self._machine.require_alive()
-            with suppress(UpError):  # it does not answer at the moment: then again
-                self._pools.keep_up()
-            time.sleep(0.5)
+        try:
+            while True:
+                self._machine.require_alive()
+                with suppress(UpError):  # it does not answer at the moment: then again
+                    self._pools.keep_up()
+                time.sleep(0.5)
+        except Interrupted:
+            with suppress(UpError):  # or the next start would begin with it
+                self._api.pause([_FOLLOW])
+            raise
 
     def _await_dags(self, api: AirflowApi, wanted: Sequence[str]) -> None:
         self._screen.set("DAGs", Stage.STARTING)
