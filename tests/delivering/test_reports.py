@@ -213,7 +213,7 @@ def test_the_gate_of_the_target_holds_reports_too(open_world: Open) -> None:
     paused = world.report("npsp", wait_s=0)
     assert (paused.resting, paused.remaining) == ("paused", 1)
     assert world.applied("npsp") == []
-    gate.resume(world.world.context.engine, "npsp")
+    gate.resume(world.world.context.engine, "npsp", by="test")
     assert world.report("npsp").accepted == 1
 
 

@@ -178,3 +178,20 @@ def test_of_two_answers_of_one_moment_the_one_told_later_counts(world: World, to
         told(level, hours)
     whole, _ = ratings.votes(world.engine, MARCH)
     assert whole.levels == Levels(not_yet=1)
+
+
+def test_the_first_moment_of_a_month_is_in_it_and_the_moment_that_is_due_is_in_time(world: World) -> None:
+    begin, end, due = begin_of(MARCH), begin_of(month_after(MARCH)), begin_of(MARCH) + timedelta(days=9)
+    second = timedelta(seconds=1)
+    world.store(
+        dossier("H12.1-0001", 9, received_at=begin, due_at=due, finished_at=due),
+        dossier("H12.1-0002", 9, received_at=begin, due_at=due, finished_at=due + second),
+        dossier("H12.1-0003", 9, received_at=begin - second, due_at=due, finished_at=begin),
+        dossier("H12.1-0004", 9, received_at=begin - second, due_at=due, finished_at=begin - second),
+        dossier("H12.1-0005", 9, received_at=end - second, due_at=end, finished_at=end),
+        dossier("H12.1-0006", 4, received_at=begin, due_at=end - second),
+        dossier("H12.1-0007", 4, received_at=end),
+    )
+    assert workload.desks(world.engine, MARCH).whole == Workload(
+        received=4, brought_in=1, solved_in_time=2, solved_late=1, pending=1, overdue=1
+    )
