@@ -244,7 +244,7 @@ class Desk:
 
         errors: list[BaseException] = []
         worker = threading.Thread(target=self._push_loudly, args=(errors,))
-        self.trap.set(at, stand, begins_only=True)
+        self.trap.set(at, stand, unlocked_only=True)
         worker.start()
         try:
             while not stands.wait(0.002) and worker.is_alive():
@@ -323,10 +323,12 @@ class Desk:
 _STANDING = text("""
     SELECT dossier.code, dossier.version, dossier.state AS dossier_state, dossier.last_step,
            dossier.attributes ->> 'procedure_name' AS name, delivery.state, delivery.wanted_version,
-           delivery.last_reason,
+           delivery.last_reason, dossier.change_no > coalesce(feed.seen, 0) AS is_news,
            (SELECT count(*) FROM doubtful_send doubtful
             WHERE doubtful.target = :target AND doubtful.dossier_id = dossier.id) AS doubtful
-    FROM dossier LEFT JOIN delivery ON delivery.dossier_id = dossier.id AND delivery.target = :target
+    FROM dossier
+    LEFT JOIN delivery ON delivery.dossier_id = dossier.id AND delivery.target = :target
+    LEFT JOIN target_feed feed ON feed.target = :target
 """)
 
 

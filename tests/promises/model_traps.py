@@ -13,26 +13,26 @@ class Trap:
 
     def __init__(self, engine: Engine) -> None:
         self._left = 0
-        self._begins_only = False
+        self._unlocked_only = False
         self._act: Callable[[], object] = lambda: None
         self._guard = threading.Lock()
-        event.listen(engine, "begin", lambda _: self._pass(begins=True))
-        event.listen(engine, "commit", lambda _: self._pass())
+        event.listen(engine, "begin", lambda _: self._pass())
+        event.listen(engine, "commit", lambda _: self._pass(is_locked=True))
         event.listen(engine, "checkin", lambda *_: self._pass())
 
-    def set(self, at: int, act: Callable[[], object], *, begins_only: bool = False) -> None:
-        """``act`` at the ``at``-th point from now; ``begins_only``: counting those where no lock is held."""
+    def set(self, at: int, act: Callable[[], object], *, unlocked_only: bool = False) -> None:
+        """``act`` at the ``at``-th point from now; ``unlocked_only``: counting those where no lock is held."""
         with self._guard:
-            self._left, self._act, self._begins_only = at, act, begins_only
+            self._left, self._act, self._unlocked_only = at, act, unlocked_only
 
     def clear(self) -> None:
         """Nothing happens any more."""
         with self._guard:
             self._left = 0
 
-    def _pass(self, *, begins: bool = False) -> None:
+    def _pass(self, *, is_locked: bool = False) -> None:
         with self._guard:
-            if not self._left or (self._begins_only and not begins):
+            if not self._left or (self._unlocked_only and is_locked):
                 return
             self._left -= 1
             is_now = self._left == 0
