@@ -30,7 +30,10 @@ _TOLD = text("SELECT kind, body FROM inbox ORDER BY message_id")
 def environment(province: Province, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Two calls to a page; of the one-stop system what was received in the last weeks, in one."""
     start = datetime.fromisoformat(AS_OF).date() - timedelta(days=60)
-    changed = {"vbdlis": {"page_size": 2}, "opencps": {"page_size": 500, "window_days": 60, "start": start}}
+    changed: dict[str, dict[str, Any]] = {
+        "vbdlis": {"page_size": 2},
+        "opencps": {"page_size": 500, "window_days": 60, "start": start},
+    }
     return with_small_pages(province.environment, tmp_path_factory.mktemp("small") / "catalog", changed)
 
 
