@@ -1,0 +1,88 @@
+"""Citizens' ratings, and the reports made of them and of the dossiers."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ledger.tables.parts import ZERO, metadata, moment, one_of, words
+
+rating = Table(
+    "rating",
+    metadata,
+    Column("code", Text, nullable=False, comment="the dossier's code, in short form; the dossier may be unknown"),
+    Column("period", Date, nullable=False, comment="the first day of the month of rated_at in Vietnam"),
+    words("criterion"),
+    Column("level", SmallInteger, CheckConstraint("level BETWEEN 1 AND 3", name="level_is_known"), nullable=False),
+    moment("rated_at", optional=False),
+    Column("agency_code", Text, comment="the agency that was rated, where the source says so"),
+    words("system"),
+    words("source_id"),
+    Column(
+        "told_at",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="when its source told it: of two for one moment the later counts",
+    ),
+    moment("first_seen_at", optional=False, default_now=True),
+    moment("changed_at", optional=False, default_now=True),
+    PrimaryKeyConstraint("code", "period", "criterion"),
+    CheckConstraint("extract(day FROM period) = 1", name="period_is_a_month"),
+    Index("rating_by_period", "period"),
+    comment="What citizens answered: the last answer of a month to each question about a dossier.",
+)
+
+report = Table(
+    "report",
+    metadata,
+    words("target"),
+    words("kind"),
+    Column("period", Date, nullable=False),
+    words("agency_code"),
+    words("agency_name", optional=True),
+    words("state"),
+    moment("due_at", optional=False, default_now=True),
+    Column("wanted", JSONB, nullable=False, comment="the figures as the ledger has them now"),
+    Column("acked", JSONB, comment="the figures that the target acknowledged last"),
+    moment("acked_at"),
+    Column("attempts", Integer, nullable=False, server_default=ZERO),
+    Column(
+        "copies",
+        Integer,
+        nullable=False,
+        server_default=ZERO,
+        comment="how often it was sent again in doubt to a target that would count both",
+    ),
+    Column("token", BigInteger, nullable=False, server_default=ZERO, comment="fencing: grows with each claim"),
+    Column("lease_owner", Uuid),
+    moment("lease_until"),
+    Column(
+        "sending",
+        JSONB,
+        comment="the figures that were about to be sent, until it is known what became of them",
+    ),
+    moment("sending_at"),
+    words("last_outcome", optional=True),
+    words("last_reason", optional=True),
+    moment("last_at"),
+    PrimaryKeyConstraint("target", "kind", "period", "agency_code"),
+    one_of("kind", "satisfaction", "statistics"),
+    one_of("state", "idle", "due", "leased", "doubt", "dead"),
+    CheckConstraint("extract(day FROM period) = 1", name="period_is_a_month"),
+    CheckConstraint("(state = 'leased') = (lease_until IS NOT NULL)", name="leased_has_an_end"),
+    CheckConstraint("state <> 'doubt' OR sending IS NOT NULL", name="doubt_names_what_was_sent"),
+    Index("report_claimable", "target", "due_at", postgresql_where=text("state <> 'idle'")),
+    comment="A month's report of an agency to a target: what it says now, and what was acknowledged.",
+)
