@@ -39,7 +39,7 @@ def catalog_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         else:
             # The province's clock is behind the one that cursors follow, and moves on in days.
             entry["pull"] |= {"overlap": "60d", "start": HALF_A_YEAR_BEFORE}
-            if entry["follow"]:
+            if entry.get("follow"):
                 entry["follow"] = "1s"
             if entry["protocol"] == "soap-jobs":
                 entry["options"]["poll"]["first"] = "0s"
