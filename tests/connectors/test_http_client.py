@@ -205,7 +205,6 @@ def test_a_gateway_that_wants_a_client_certificate_is_not_a_data_error(serve):
         (b'{"a": NaN}', "application/json"),
         (b'{"a": 1} {"b": 2}', "application/json"),
         ('{"a": "Nguyễn"}'.encode("cp1258", "replace") + b"\xe3", "application/json"),
-        (b'{"a": "\\ud800"}', "application/json"),
         (b'{"a": "' + SECRET.encode() + b'", ', "application/json"),
     ],
 )
