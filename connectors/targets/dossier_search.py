@@ -16,8 +16,8 @@ from connectors.connections import ConnectionSettings
 from connectors.errors import BrokenAnswer, NotSignedIn
 from connectors.http import HttpClient
 from connectors.retry import repeat
-from connectors.targets.held import canonical_code, instant, readable_fields
-from connectors.targets.options import DossierSearch
+from connectors.targets.held import canonical_code, instant, readable_fields, written_forms
+from connectors.targets.options import CodeForm, DossierSearch
 from connectors.targets.paging import OffsetPage, Row, complete_listing
 
 _FIELDS = {"receiveDate": "received_at", "dueDate": "due_at", "serviceCode": "procedure_code"}
@@ -41,6 +41,10 @@ class DossierSearchClient:
         self._http = HttpClient(entry.system, own, timeouts=entry.timeouts, limits=entry.limits)
         group = settings.required("group_id", "to search dossiers (the site id of the provincial system)")
         self._headers = {"groupId": group, **basic(own.login, own.password)}
+
+    def lookup(self, code: str, first: CodeForm) -> Held | None:
+        """The dossier under either written form of its code, ``first`` tried first; ``None`` when it is not held."""
+        return next((found for form in written_forms(code, first) if (found := self.find(form))), None)
 
     def find(self, code: str) -> Held | None:
         """The dossier filed under ``code``, written as it is there; the one changed last when there are several."""

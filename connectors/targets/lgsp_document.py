@@ -17,7 +17,6 @@ from connectors.targets.answers import OWN_WORDS_STATUS, Kind, Reply, of_error
 from connectors.targets.batches import Sequences
 from connectors.targets.checks import checked, sign_in_as_precondition
 from connectors.targets.dossier_search import DossierSearchClient
-from connectors.targets.held import written_forms
 from connectors.targets.lgsp_answers import GATEWAY_STATUS, classify_answer
 from connectors.targets.options import LgspDocumentOptions
 from connectors.targets.reports import report_verdict
@@ -53,8 +52,7 @@ class LgspDocumentTarget:
     def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """The dossier as the search shows it, under either written form of its code; ``None`` when it does not."""
         del others
-        forms = written_forms(code, self._options.code_form)
-        return next((found for form in forms if (found := self._search.find(form))), None)
+        return self._search.lookup(code, self._options.code_form)
 
     def listing(self) -> Iterator[Held]:
         """Every dossier the system holds, streamed; raises ``ConnectorError`` rather than be incomplete."""

@@ -18,7 +18,6 @@ from connectors.targets.answers import OWN_WORDS_STATUS, Reply, of_error
 from connectors.targets.batches import Sequences
 from connectors.targets.checks import checked
 from connectors.targets.dossier_search import DossierSearchClient
-from connectors.targets.held import written_forms
 from connectors.targets.provincial_answers import classify_answer
 from connectors.targets.provincial_options import OpencpsPublishOptions
 
@@ -55,8 +54,7 @@ class OpencpsPublishTarget:
     def lookup(self, code: str, others: Sequence[str] = ()) -> Held | None:
         """The dossier as the search shows it, under either written form of its code; ``None`` when it does not."""
         del others
-        forms = written_forms(code, self._options.code_form)
-        return next((found for form in forms if (found := self._search.find(form))), None)
+        return self._search.lookup(code, self._options.code_form)
 
     def listing(self) -> Iterator[Held]:
         """Every dossier the system holds, streamed; raises ``ConnectorError`` rather than be incomplete."""

@@ -7,6 +7,7 @@ else (a wrong path, 401, 429, 5xx) is no fault of the message and waits.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -65,7 +66,7 @@ class WebhookTarget:
         seen: set[str] = set()
         after: str | None = None
         while True:
-            rows, after = repeat(lambda: self._page(listing, after))  # noqa: B023 - called at once
+            rows, after = repeat(partial(self._page, listing, after))
             yield from (_held(row, listing) for row in rows)
             if after is None:
                 return

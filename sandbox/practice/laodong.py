@@ -18,8 +18,8 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, with_controls
 from sandbox.province.calendar import wall_time
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems.controls import control_routes
 from sandbox.systems.register import How, Register
 from sandbox.systems.soap import SOAP11, Contract, FaultError, Message, SoapService, element, leaf, operation_of

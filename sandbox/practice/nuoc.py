@@ -22,8 +22,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, with_controls
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems.controls import control_routes
 from sandbox.systems.register import How, Register
 from schemas.states import State

@@ -15,25 +15,21 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from sandbox.province.calendar import DAY_S, OfficeCalendar
-from sandbox.province.catalogue import (
-    COMMUNES,
-    FORWARDED_TO,
-    OTHER_PROVINCES,
-    PROCEDURES,
-    PUBLISHED_ON_TIME,
-    PUBLISHED_ONLINE,
-    PUBLISHED_RECEIVED,
-    WEIGHTS,
-    Agency,
-    Procedure,
-    System,
-    siblings,
-)
+from sandbox.province.catalogue import FORWARDED_TO, PROCEDURES, WEIGHTS, Procedure, siblings
 from sandbox.province.draws import Draws, Wheel, between, unit
 from sandbox.province.events import HOME, Event
 from sandbox.province.lives import MAX_DAYS, MAX_DAYS_TO_ACCEPTANCE, MAX_DAYS_TO_ARRIVAL, Rules, live
 from sandbox.province.people import People, Person
 from sandbox.province.reading import Reading, progress
+from sandbox.province.sectors import (
+    COMMUNES,
+    OTHER_PROVINCES,
+    PUBLISHED_ON_TIME,
+    PUBLISHED_ONLINE,
+    PUBLISHED_RECEIVED,
+    Agency,
+    System,
+)
 from schemas.codes import Channel, OnlinePayment, ResultDelivery, SubjectKind
 from schemas.states import State
 from schemas.times import VN

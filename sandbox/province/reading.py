@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sandbox.province.calendar import DAY_S, OfficeCalendar
-from sandbox.province.catalogue import Agency, Procedure
+from sandbox.province.catalogue import Procedure
 from sandbox.province.events import Event, What
 from sandbox.province.people import Enterprise, Person
+from sandbox.province.sectors import Agency
 from schemas.codes import Channel, OnlinePayment, ResultDelivery
 from schemas.states import LABELS_VI, State
 

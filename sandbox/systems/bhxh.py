@@ -31,8 +31,8 @@ from starlette.types import ASGIApp
 from sandbox.certificates import ensure
 from sandbox.http import ServerOptions, json_response, read_json, with_controls
 from sandbox.province.calendar import wall_time
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Happening, Reading
+from sandbox.province.sectors import System
 from sandbox.systems.controls import control_routes
 from sandbox.systems.register import How, Register
 from sandbox.systems.soap import (

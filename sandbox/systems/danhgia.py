@@ -25,9 +25,9 @@ from starlette.types import ASGIApp
 from sandbox.connections import publish
 from sandbox.http import ServerOptions, json_lines, server_home, with_controls
 from sandbox.province.calendar import wall_time
-from sandbox.province.catalogue import System
 from sandbox.province.draws import Draws, Wheel, unit
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems import papers, written
 from sandbox.systems.controls import control_routes
 from sandbox.systems.drops import Drops, Line, Paper, drop_routes

@@ -40,8 +40,8 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, with_controls
 from sandbox.province.calendar import moment
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Happening, Reading
+from sandbox.province.sectors import System
 from sandbox.systems.controls import control_routes
 from sandbox.systems.register import How, Register, Snapshot
 from schemas.identifiers import agency_long

@@ -26,8 +26,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.http import ServerOptions, json_response, read_json, server_home, write_atomically
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems.register import How, Register, Snapshot
 
 Cell = str | int | datetime | None

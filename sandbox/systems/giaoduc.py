@@ -17,8 +17,8 @@ from starlette.types import ASGIApp
 from sandbox.connections import publish
 from sandbox.http import ServerOptions, server_home, with_controls
 from sandbox.province.calendar import moment
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems import papers, written
 from sandbox.systems.controls import control_routes
 from sandbox.systems.drops import Drops, Line, Paper, drop_routes

@@ -30,8 +30,8 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, last_segment, read_json, with_controls
 from sandbox.province.calendar import wall_time
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems.controls import control_routes
 from sandbox.systems.register import How, Register, Snapshot
 from sandbox.targets.passes import Passes

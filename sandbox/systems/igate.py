@@ -30,8 +30,8 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, with_controls
 from sandbox.province.calendar import wall_time
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems.controls import control_routes
 from sandbox.systems.igate_search import BadParameterError, Found, Search, agency_id, parse_search, procedure_id, search
 from sandbox.systems.register import How, Register

@@ -15,8 +15,9 @@ from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
 
-from sandbox.province.catalogue import Agency, Procedure
+from sandbox.province.catalogue import Procedure
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import Agency
 from sandbox.systems.register import Snapshot
 from schemas.states import State
 from schemas.times import VN, with_zone

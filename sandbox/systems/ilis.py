@@ -29,7 +29,7 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, read_json, with_controls
 from sandbox.province.calendar import wall_time
-from sandbox.province.catalogue import System
+from sandbox.province.sectors import System
 from sandbox.systems.caller import Book, Caller
 from sandbox.systems.controls import control_routes
 from sandbox.systems.land import Dialect

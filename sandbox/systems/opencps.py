@@ -31,8 +31,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, with_controls
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Happening, Reading
+from sandbox.province.sectors import System
 from sandbox.systems.controls import control_routes
 from sandbox.systems.opencps_search import DateIndex, Search, parse_search
 from sandbox.systems.register import How, Register, Snapshot

@@ -37,9 +37,9 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, read_json, with_controls
 from sandbox.province.calendar import wall_time
-from sandbox.province.catalogue import System
 from sandbox.province.people import Person
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems.controls import control_routes
 from sandbox.systems.qldc_jobs import Job, Jobs, JobState
 from sandbox.systems.register import How, Register

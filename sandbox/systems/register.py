@@ -15,9 +15,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from sandbox.http import ServerOptions, server_home, write_atomically
-from sandbox.province.catalogue import FORWARDED_TO, System
+from sandbox.province.catalogue import FORWARDED_TO
 from sandbox.province.province import Province
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from schemas.identifiers import dossier_short
 from schemas.times import VN, with_zone
 

@@ -38,8 +38,8 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, server_home, with_controls
 from sandbox.province.calendar import moment, wall_time
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems.bearer import Credentials, Issuer
 from sandbox.systems.controls import control_routes
 from sandbox.systems.register import How, Register, Snapshot

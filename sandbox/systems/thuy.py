@@ -19,8 +19,8 @@ from starlette.types import ASGIApp
 from sandbox.connections import publish, published
 from sandbox.faults import Faults
 from sandbox.http import HOST, ServerOptions, server_home, with_controls
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import System
 from sandbox.systems import papers, sftp, written
 from sandbox.systems.controls import control_routes
 from sandbox.systems.drops import Drops, Line, Paper, drop_routes

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, with_controls
-from sandbox.province.catalogue import System
+from sandbox.province.sectors import System
 from sandbox.systems.caller import Caller
 from sandbox.systems.controls import control_routes
 from sandbox.systems.land import Dialect

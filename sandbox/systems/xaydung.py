@@ -30,8 +30,8 @@ from starlette.types import ASGIApp
 
 from sandbox.http import ServerOptions, json_response, with_controls
 from sandbox.province.calendar import wall_time
-from sandbox.province.catalogue import System
 from sandbox.province.reading import Happening, Reading
+from sandbox.province.sectors import System
 from sandbox.systems.bearer import Credentials, Issuer
 from sandbox.systems.change_feed import Part, Place, part_after
 from sandbox.systems.controls import control_routes

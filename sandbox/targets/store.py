@@ -43,6 +43,21 @@ CREATE TRIGGER IF NOT EXISTS writes_never_go BEFORE DELETE ON writes BEGIN
 END;
 """
 
+DOSSIERS_BY_STATE = """
+INSERT OR IGNORE INTO tallies VALUES ('dossiers', 0), ('steps', 0);
+CREATE TRIGGER IF NOT EXISTS dossiers_in AFTER INSERT ON dossiers BEGIN
+    INSERT INTO tallies VALUES ('dossiers', 1), ('state:' || NEW.state, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS dossiers_move AFTER UPDATE OF state ON dossiers WHEN NEW.state <> OLD.state BEGIN
+    UPDATE tallies SET n = n - 1 WHERE name = 'state:' || OLD.state;
+    INSERT INTO tallies VALUES ('state:' || NEW.state, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS dossiers_out AFTER DELETE ON dossiers BEGIN
+    UPDATE tallies SET n = n - 1 WHERE name IN ('dossiers', 'state:' || OLD.state);
+END;
+"""
+"""Totals of a table ``dossiers`` that has a column ``state``: DDL for targets that hold one."""
+
 _CHUNK = 500
 
 Clock = Callable[[], datetime]

@@ -9,7 +9,7 @@ from services import answer, ho_so, keys, listing, pull, source_of, wsdl
 
 from connectors.catalog_models import Timeouts
 from connectors.connections import ConnectionSettings
-from connectors.errors import Intent, NotSent, OutcomeUnknown
+from connectors.errors import ConnectorError, Intent, NotSent, OutcomeUnknown
 from connectors.http import HttpClient
 
 
@@ -28,9 +28,9 @@ def full_host() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def failure(port: int, **timeouts: float) -> Exception:
+def failure(port: int, **timeouts: float) -> ConnectorError:
     settings = ConnectionSettings(conn_id="loop", host="127.0.0.1", port=port)
-    with pytest.raises(Exception) as caught:  # noqa: PT011  # which one it is, is what the tests are about
+    with pytest.raises(ConnectorError) as caught:
         HttpClient("loop", settings, timeouts=Timeouts(**timeouts)).request("POST", "/x", json={})
     return caught.value
 

@@ -69,7 +69,14 @@ def relaying(target: Served) -> Iterator[Relay]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_GET = do_POST = do_PUT = _relay  # noqa: N815
+        def do_GET(self) -> None:
+            self._relay()
+
+        def do_POST(self) -> None:
+            self._relay()
+
+        def do_PUT(self) -> None:
+            self._relay()
 
         def log_message(self, *_: Any) -> None: ...
 

@@ -1,5 +1,6 @@
 """Looks of a follower: many of them are one run, what only repeats is counted and not kept, and the sums still hold."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from ledger.errors import AlreadyRunning
 from ledger.intake import Look, NoLook, cursor, finish_pull, start_look, system_lock
 from ledger.types import PageCounts
+from schemas.dossier import Dossier
 
 PARTS = ("new_", "changed", "unchanged", "stale", "quarantined")
 
@@ -32,11 +34,11 @@ def _begin(world: World, who: str = "follower", fresh_s: float = 0) -> Look:
     return begun
 
 
-def _look(world: World, *dossiers: object, **changes: object) -> tuple[UUID, PageCounts]:
+def _look(world: World, *dossiers: Dossier, **changes: Any) -> tuple[UUID, PageCounts]:
     """One look of one page."""
     begun = _begin(world)
-    given_page: dict[str, object] = {"run_id": begun.run_id, "number": begun.pages + 1, "only_news": True, **changes}
-    counts = world.store(*dossiers, **given_page)  # type: ignore[arg-type]
+    given_page = {"run_id": begun.run_id, "number": begun.pages + 1, "only_news": True, **changes}
+    counts = world.store(*dossiers, **given_page)
     finish_pull(world.engine, begun.run_id, error=None)
     return begun.run_id, counts
 

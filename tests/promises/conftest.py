@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from living_province import AS_OF, CALLERS, HALF_A_YEAR_BEFORE, HOSYNC, PATIENCE_S, ROOT, SEED, SIZE, TARGETS, Province
+from model_desk import Database, database
 from sqlalchemy import Engine
 
 from connectors.catalog import FOLDER
@@ -117,3 +118,10 @@ def endpoint(province: Province) -> Iterator[str]:
     yield url
     process.kill()
     process.wait()
+
+
+@pytest.fixture(scope="module")
+def own_database() -> Iterator[Database]:
+    """A PostgreSQL of the module's own, which its stories restart."""
+    with database() as own:
+        yield own

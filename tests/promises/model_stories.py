@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from model_desk import Database, desk
@@ -12,6 +13,7 @@ from model_machine import Delivery
 from model_target import Dialect
 
 NEW_STORIES = int(os.environ.get("HOSYNC_MODEL_STORIES", "0"))
+LONG = pytest.mark.timeout(900 + 60 * NEW_STORIES)
 PROFILE = settings(
     max_examples=NEW_STORIES or 16,
     stateful_step_count=50,

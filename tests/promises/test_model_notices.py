@@ -6,21 +6,14 @@ as many new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from model_desk import Database, database
-from model_stories import NEW_STORIES, tell_stories
+from model_desk import Database
+from model_stories import LONG, tell_stories
 from model_target import EMC, FEED, Dialect
 
-pytestmark = pytest.mark.timeout(900 + 60 * NEW_STORIES)
-
-
-@pytest.fixture(scope="module")
-def own_database() -> Iterator[Database]:
-    with database() as own:
-        yield own
+pytestmark = LONG
 
 
 @pytest.mark.parametrize("dialect", [EMC, FEED], ids=lambda dialect: dialect.target)

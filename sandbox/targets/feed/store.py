@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from sandbox.targets.feed.messages import Message
-from sandbox.targets.store import Effect, Store, Write, encode, fingerprint
+from sandbox.targets.store import DOSSIERS_BY_STATE, Effect, Store, Write, encode, fingerprint
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS dossiers (
@@ -31,17 +31,6 @@ CREATE TABLE IF NOT EXISTS messages (
     body BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS messages_by_code ON messages (code);
-INSERT OR IGNORE INTO tallies VALUES ('dossiers', 0), ('steps', 0);
-CREATE TRIGGER IF NOT EXISTS dossiers_in AFTER INSERT ON dossiers BEGIN
-    INSERT INTO tallies VALUES ('dossiers', 1), ('state:' || NEW.state, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
-END;
-CREATE TRIGGER IF NOT EXISTS dossiers_move AFTER UPDATE OF state ON dossiers WHEN NEW.state <> OLD.state BEGIN
-    UPDATE tallies SET n = n - 1 WHERE name = 'state:' || OLD.state;
-    INSERT INTO tallies VALUES ('state:' || NEW.state, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
-END;
-CREATE TRIGGER IF NOT EXISTS dossiers_out AFTER DELETE ON dossiers BEGIN
-    UPDATE tallies SET n = n - 1 WHERE name IN ('dossiers', 'state:' || OLD.state);
-END;
 CREATE TRIGGER IF NOT EXISTS messages_in AFTER INSERT ON messages BEGIN
     UPDATE tallies SET n = n + 1 WHERE name = 'steps';
 END;
@@ -52,7 +41,7 @@ class FeedStore(Store):
     """Dossiers and messages in ``feed.db``."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, _SCHEMA)
+        super().__init__(path, _SCHEMA + DOSSIERS_BY_STATE)
 
     def take(self, messages: Sequence[Message], now: datetime) -> None:
         """Take the messages of one call, all or none."""

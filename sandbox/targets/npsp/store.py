@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from sandbox.targets import reports
-from sandbox.targets.store import Effect, Store, Write, encode, fingerprint
+from sandbox.targets.store import DOSSIERS_BY_STATE, Effect, Store, Write, encode, fingerprint
 from schemas.states import State
 
 _SCHEMA = """
@@ -57,17 +57,6 @@ CREATE TABLE IF NOT EXISTS notices (
     body BLOB NOT NULL,
     UNIQUE (code, key)
 );
-INSERT OR IGNORE INTO tallies VALUES ('dossiers', 0), ('steps', 0);
-CREATE TRIGGER IF NOT EXISTS dossiers_in AFTER INSERT ON dossiers BEGIN
-    INSERT INTO tallies VALUES ('dossiers', 1), ('state:' || NEW.state, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
-END;
-CREATE TRIGGER IF NOT EXISTS dossiers_move AFTER UPDATE OF state ON dossiers WHEN NEW.state <> OLD.state BEGIN
-    UPDATE tallies SET n = n - 1 WHERE name = 'state:' || OLD.state;
-    INSERT INTO tallies VALUES ('state:' || NEW.state, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
-END;
-CREATE TRIGGER IF NOT EXISTS dossiers_out AFTER DELETE ON dossiers BEGIN
-    UPDATE tallies SET n = n - 1 WHERE name IN ('dossiers', 'state:' || OLD.state);
-END;
 CREATE TRIGGER IF NOT EXISTS steps_in AFTER INSERT ON steps BEGIN
     INSERT INTO tallies VALUES ('steps', 1) ON CONFLICT (name) DO UPDATE SET n = n + 1;
 END;
@@ -106,7 +95,7 @@ class PortalStore(Store):
 
     def __init__(self, path: Path, *, own_agency: str = "", gives_codes: bool = False) -> None:
         """``own_agency``: how the codes of dossiers born here begin; ``gives_codes``: to those of other provinces."""
-        super().__init__(path, _SCHEMA + reports.SCHEMA)
+        super().__init__(path, _SCHEMA + DOSSIERS_BY_STATE + reports.SCHEMA)
         self._born = f"{own_agency}-" if own_agency else None
         self._gives_codes = gives_codes
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from stdnum.vn import mst
 
 from sandbox.province.calendar import moment
-from sandbox.province.catalogue import FORWARDED_TO, PROCEDURES, PUBLISHED_RECEIVED, System
+from sandbox.province.catalogue import FORWARDED_TO, PROCEDURES
 from sandbox.province.province import Province
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import PUBLISHED_RECEIVED, System
 from schemas.codes import Channel
 from schemas.identifiers import agency_long, agency_short, dossier_long, dossier_short, procedure_code
 from schemas.states import State

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.province.calendar import DAY_S
-from sandbox.province.catalogue import FORWARDED_TO, OTHER_PROVINCES, PROCEDURES, System
+from sandbox.province.catalogue import FORWARDED_TO, PROCEDURES
 from sandbox.province.events import HOME, Event, What
 from sandbox.province.lives import MAX_DAYS_TO_ARRIVAL, Rules, live
 from sandbox.province.province import Province
 from sandbox.province.reading import Reading
+from sandbox.province.sectors import OTHER_PROVINCES, System
 from schemas.codes import Channel
 from schemas.states import TERMINAL, State, is_legal
 from schemas.times import VN

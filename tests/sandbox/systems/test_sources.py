@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.province.catalogue import System
+from sandbox.province.sectors import System
 
 NAMES = (
     "gplx", "igate", "dkkd", "opencps", "tanso", "xaydung", "dienluc", "hotich", "lltp", "btxh", "gtvt", "vbdlis",
