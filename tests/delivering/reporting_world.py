@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_world import Serve, World, dossier, shipped, world
+from delivery_world import Serve, World, shipped, world
+from dossiers import dossier
 from serving import Served
 from sqlalchemy import Engine
 

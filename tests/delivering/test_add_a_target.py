@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
-from delivery_world import T0, World, code, dossier, world
+from delivery_world import World, world
+from dossiers import T0, code, dossier
 from jsonschema import Draft202012Validator
 from sqlalchemy import Engine
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import requests
-from delivery_world import World, code, dossier, shipped, world
+from delivery_world import World, shipped, world
+from dossiers import code, dossier
 from jsonschema import Draft202012Validator
 from serving import serving
 from sqlalchemy import Engine, text

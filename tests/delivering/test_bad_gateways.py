@@ -10,7 +10,8 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from delivery_world import Serve, World, code, dossier, shipped, world
+from delivery_world import Serve, World, shipped, world
+from dossiers import code, dossier
 from relay import Answer, PassOn, Relay, politely, relaying
 from serving import Served
 from sqlalchemy import Engine

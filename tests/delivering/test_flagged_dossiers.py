@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_world import Serve, World, code, dossier, shipped, world
+from delivery_world import Serve, World, shipped, world
+from dossiers import code, dossier
 from serving import Served
 from sqlalchemy import Engine
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from delivery_world import Serve, World, code, dossier, world
+from delivery_world import Serve, World, world
+from dossiers import code, dossier
 from serving import LOGIN, PASSWORD, Served
 from sqlalchemy import Engine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from delivery_world import dossier
+from dossiers import dossier
 from reporting_world import NOT_YET, REMARK, SATISFIED, Open, row
 from sqlalchemy import text
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 import pytest
-from delivery_world import T0, dossier
+from dossiers import T0, dossier
 from reporting_world import APRIL_10, NOT_YET, Open, row
 
 from ledger import audit

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from delivery_world import Serve, World, code, dossier, shipped, world
+from delivery_world import Serve, World, shipped, world
+from dossiers import code, dossier
 from serving import Served
 from sqlalchemy import URL, Engine
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from delivery_world import Serve, World, code, dossier, shipped, world
+from delivery_world import Serve, World, shipped, world
+from dossiers import code, dossier
 from serving import Served
 from sqlalchemy import Engine
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 from crashing import Ended
+from dossiers import T0, code, dossier
 from serving import Served, served
 from sqlalchemy import Engine, text
 
@@ -29,7 +30,6 @@ from sandbox.servers import SERVERS
 from schemas.dossier import Dossier
 from schemas.identifiers import dossier_short
 
-T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
 _LIFE = (2, 4, 9)
 _ASKED = ("npsp",)  # a record in doubt is looked up, and what is shown proves whether it was taken
 _EMC = {2: 1, 4: 2, 9: 3}
@@ -47,33 +47,15 @@ SMALL_BATCHES = {
 }
 
 
-def _code(number: int) -> str:
-    return f"H12.12-260302-{number:04d}"
-
-
-def _dossier(number: int, steps: int) -> Dossier:
+def _lived(number: int, steps: int) -> Dossier:
     moments = [T0 + timedelta(hours=hour) for hour in range(steps)]
-    return Dossier.model_validate(
-        {
-            "code": _code(number),
-            "source_id": str(number),
-            "procedure_code": "1.990101",
-            "procedure_name": "Đổi giấy phép lái xe",
-            "agency_code": "H12.12",
-            "agency_name": "Sở Mẫu tỉnh Thử Nghiệm",
-            "channel": 2,
-            "subject_kind": 1,
-            "level": 4,
-            "submitted_at": T0 - timedelta(hours=1),
-            "received_at": T0,
-            "due_at": T0 + timedelta(days=7),
-            "state": _LIFE[steps - 1],
-            "state_at": moments[-1],
-            "changed_at": moments[-1],
-            "finished_at": moments[-1] if _LIFE[steps - 1] == 9 else None,
-            "applicant": {"name": "Nguyễn Văn Mẫu", "identity_kind": 1, "identity_number": "000099000001"},
-            "steps": [{"at": at, "state": state} for at, state in zip(moments, _LIFE, strict=False)],
-        }
+    state, at = _LIFE[steps - 1], moments[-1]
+    return dossier(
+        number,
+        state=state,
+        hours=steps - 1,
+        finished_at=at if state == 9 else None,
+        steps=[{"at": moment, "state": one} for moment, one in zip(moments, _LIFE, strict=False)],
     )
 
 
@@ -99,7 +81,7 @@ class Deliveries:
         told = [(first, 2), (first + 1, 1)]
         if first > 1:
             told.append((first - 2, 3))
-        self.lives |= {_code(number): steps for number, steps in told}
+        self.lives |= {code(number): steps for number, steps in told}
         number = next(self._pages)
         run = start_pull(self.engine, system="gplx", mode=PullMode.INCREMENTAL, window=None, started_by="test")
         page = PageIntake(
@@ -111,7 +93,7 @@ class Deliveries:
             media_type="application/json",
             fetched_at=datetime.now(UTC),
             fetched=len(told),
-            dossiers=[_dossier(number, steps) for number, steps in told],
+            dossiers=[_lived(number, steps) for number, steps in told],
             problems=(),
             cursor=None,
             mapping_version="1",

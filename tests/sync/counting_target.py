@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from dossiers import dossier
 from sqlalchemy import Engine, text
 
 from connectors.catalog import FOLDER, Catalog, load_catalog
@@ -197,19 +198,12 @@ Open = Callable[..., Desk]
 
 
 def _dossier(number: int, agency: str, when: datetime, state: int) -> Dossier:
-    return Dossier.model_validate(
-        {
-            "code": f"{agency}-250812-{number:04}",
-            "source_id": f"{agency} {number}",
-            "procedure_code": "1.990101",
-            "procedure_name": "Đổi giấy phép lái xe",
-            "agency_code": agency,
-            "channel": 2,
-            "subject_kind": 1,
-            "level": 4,
-            "state": state,
-            "state_at": when,
-            "changed_at": when,
-            "applicant": {"name": "Nguyễn Văn Thử", "identity_kind": 1, "identity_number": "000099000001"},
-        }
+    return dossier(
+        number,
+        state=state,
+        code=f"{agency}-250812-{number:04}",
+        source_id=f"{agency} {number}",
+        agency_code=agency,
+        state_at=when,
+        changed_at=when,
     )
