@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
 
+import psutil
 import psycopg
 from sqlalchemy import make_url
 
@@ -105,6 +106,11 @@ class RunningSystem:
         with urllib.request.urlopen(request, timeout=30) as answer:
             content: bytes = answer.read()
             return content
+
+    def is_calling(self, process: psutil.Process, server: str) -> bool:
+        """Whether a process speaks with a server of the sandbox at this moment."""
+        port = json.loads((self.home / "sandbox" / "sandbox.json").read_text())[server]["port"]
+        return any(each.raddr and each.raddr.port == port for each in process.net_connections("inet"))
 
     def calm(self, server: str) -> None:
         """Disarm all faults of a server."""
