@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-import jmespath
-
-from mappings import catalogues
+from mappings import catalogues, expressions
 from mappings.converters import REGISTRY
 from mappings.errors import ConversionError
 from mappings.model import QUARANTINE, AnyField, FieldSpec, ListSpec
@@ -217,7 +215,7 @@ class _Writer:
         elif spec.is_constant:
             self._add(indent, f"v = {spec.value!r}")
         elif spec.expression is not None:
-            search = jmespath.compile(spec.expression).search
+            search = expressions.compiled(spec.expression)
             self._add(indent, f"v = {self._bind('search', search)}(r)")
             self._read(spec, indent)
         else:
