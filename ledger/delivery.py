@@ -51,11 +51,12 @@ def claim(
     limit: int,
     lease_s: float,
     only_news: bool = False,
+    with_steps: bool = True,
 ) -> list[Claimed]:
     """Lease up to ``limit`` due dossiers of ``target`` to ``owner`` for ``lease_s`` seconds.
 
     Corrections first, then news, then what catches up; within each the agencies take turns, the oldest of each first.
-    ``only_news`` leaves what catches up to others. Leases that ran out come before all: without a written intent they
+    ``only_news`` leaves what catches up to others; without ``with_steps`` no steps are read. Leases that ran out come before all: without a written intent they
     are due again, with one they are in doubt.
     """
     with transaction(engine) as cursor:
@@ -68,7 +69,7 @@ def claim(
             if not rows:
                 return []
             dossiers = _dossiers(named, [row["dossier_id"] for row in rows])
-            steps = _steps(named, rows, dossiers)
+            steps = _steps(named, rows, dossiers) if with_steps else {}
         return [_claimed(row, dossiers[row["dossier_id"]], steps.get(row["dossier_id"], []), sealer) for row in rows]
 
 

@@ -60,8 +60,8 @@ def effect_of(settlements: Sequence[Settlement]) -> Effect:
     return Effect(
         dossier_id=told.dossier_id,
         ending=failed.outcome if failed else "done",
-        acked_version=max((each.version for each in dossiers), default=None),
-        acked_step=max((each.step for each in steps), default=None),
+        acked_version=_furthest([each.version for each in dossiers], steps),
+        acked_step=_furthest([each.step for each in steps], dossiers),
         sets_fingerprint=bool(dossiers),
         fingerprint=dossiers[-1].fingerprint if dossiers else None,
         known=any(each.outcome is not Settled.GIVEN_UP for each in dossiers),
@@ -86,6 +86,11 @@ def given_up(settlements: Iterable[Settlement]) -> list[GivenUp]:
         if each.outcome in FORWARD and each.phase is Phase.STEP:
             after = max(after, each.step)
     return found
+
+
+def _furthest(told: Sequence[int], others: Sequence[Settlement]) -> int | None:
+    """How far one kind of message has come: by being told, or passed over where the target is told the other kind."""
+    return max([*told, *(each.passes for each in others if each.passes is not None)], default=None)
 
 
 def _before_first_failure(settlements: Iterable[Settlement]) -> Iterable[Settlement]:

@@ -132,7 +132,7 @@ class Claimed:
     """One dossier leased to one worker for one target.
 
     ``dossier`` is the canonical record with ``version``; ``steps`` are the outgoing steps numbered above
-    ``acked_step``, in order. ``known`` says that the target acknowledged the dossier, or was found to hold it when
+    ``acked_step``, in order (none, where they were not asked for). ``known`` says that the target acknowledged the dossier, or was found to hold it when
     asked, and no reconciliation has found it missing since. ``doubt`` set: ask the target before anything is sent.
     """
 
@@ -168,7 +168,8 @@ class Settlement:
 
     Several settlements of one dossier may stand in one call, in the order they were sent. ``delay_s`` is how long to
     wait before the next try (retry, in_doubt). ``hold`` keeps the lease after acceptance, for a worker that goes on
-    with the steps of the same dossier at once.
+    with the steps of the same dossier at once. ``passes``: what the target is never told of this dossier, and so owes
+    no acknowledgement of: with a dossier message its last step, with a step its version.
     """
 
     dossier_id: int
@@ -181,6 +182,7 @@ class Settlement:
     reason: str = ""
     delay_s: float = 0.0
     hold: bool = False
+    passes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

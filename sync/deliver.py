@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 import mappings
-from connectors.catalog_models import InDoubt, TargetEntry
+from connectors.catalog_models import InDoubt, Message, TargetEntry
 from ledger import delivery
 from ledger.types import Backlog
 from sync.context import now
@@ -193,6 +193,7 @@ class _Course:
                 limit=size,
                 lease_s=self._entry.lease_s,
                 only_news=self._only_news,
+                with_steps=Message.STEP in self._entry.messages,
             )
             self._put_back(size - len(rows))
             if not rows:

@@ -49,6 +49,7 @@ class _Outgoing:
     step: int
     fingerprint: bytes | None
     last: bool  # nothing of this dossier is left to send after it
+    passes: int | None  # what its acceptance settles of the kind of message that the target does not take
 
     def intent(self) -> Sending:
         return Sending(
@@ -110,12 +111,9 @@ class Waves:
         alive = self._clear_doubts(rows)
         if Message.DOSSIER in self.entry.messages:
             alive = self._send_dossiers(alive)
-        else:
-            self._pass_over_dossiers(alive)
         if Message.STEP in self.entry.messages:
             self._send_steps(alive)
-        else:
-            self._pass_over_steps(alive)
+        self._pass_over(alive)
 
     # -- doubts ------------------------------------------------------------------------------------------------
 
@@ -162,6 +160,7 @@ class Waves:
             step=row.doubt.step,
             reason=reason,
             delay_s=delay_s,
+            passes=self._passes(row, row.doubt.phase),
         )
 
     def _policy(self, phase: Phase) -> InDoubt:
@@ -187,43 +186,23 @@ class Waves:
         stopped = {message.row.dossier_id for message in ready} - sent - {message.row.dossier_id for message in same}
         return [row for row in rows if row.dossier_id not in stopped | refused]
 
-    def _pass_over_dossiers(self, rows: Sequence[Claimed]) -> None:
-        # A target that takes no records owes us no acknowledgement of one: only its steps can be outstanding.
-        delivery.settle(
-            self.context.engine,
-            self.entry.system,
-            [
-                Settlement(
-                    dossier_id=row.dossier_id,
-                    token=row.token,
-                    phase=Phase.DOSSIER,
-                    outcome=Settled.UNCHANGED,
-                    version=row.version,
-                    step=0,
-                    hold=bool(row.steps),
-                )
-                for row in rows
-                if row.acked_version < row.version
-            ],
-        )
+    def _pass_over(self, rows: Sequence[Claimed]) -> None:
+        """Settle what the target is never told of, of dossiers about which there was nothing else to tell."""
+        if Message.DOSSIER not in self.entry.messages:
+            owing = [row for row in rows if not row.steps and row.acked_version < row.version]
+            self._settle([self._passed_over(row, Phase.DOSSIER) for row in owing])
+        if Message.STEP not in self.entry.messages:
+            owing = [row for row in rows if row.acked_version == row.version and row.acked_step < row.last_step]
+            self._settle([self._passed_over(row, Phase.STEP) for row in owing])
 
-    def _pass_over_steps(self, rows: Sequence[Claimed]) -> None:
-        # Likewise: a target that takes no steps owes us no acknowledgement of one.
-        delivery.settle(
-            self.context.engine,
-            self.entry.system,
-            [
-                Settlement(
-                    dossier_id=row.dossier_id,
-                    token=row.token,
-                    phase=Phase.STEP,
-                    outcome=Settled.UNCHANGED,
-                    version=row.version,
-                    step=row.last_step,
-                )
-                for row in rows
-                if row.steps
-            ],
+    def _passed_over(self, row: Claimed, phase: Phase) -> Settlement:
+        return Settlement(
+            dossier_id=row.dossier_id,
+            token=row.token,
+            phase=phase,
+            outcome=Settled.UNCHANGED,
+            version=row.version,
+            step=row.last_step if phase is Phase.STEP else 0,
         )
 
     def _send_steps(self, rows: Sequence[Claimed]) -> None:
@@ -288,7 +267,13 @@ class Waves:
             step=step,
             fingerprint=_fingerprint(payload) if is_dossier else None,
             last=not row.steps if is_dossier else step == row.steps[-1]["step_no"],
+            passes=self._passes(row, phase),
         )
+
+    def _passes(self, row: Claimed, phase: Phase) -> int | None:
+        if phase is Phase.DOSSIER:
+            return None if Message.STEP in self.entry.messages else row.last_step
+        return None if Message.DOSSIER in self.entry.messages else row.version
 
     def _send_wave(self, wave: Sequence[_Outgoing], batch: int) -> set[int]:
         # What failed before is sent alone: a record that upsets the target must not take its neighbours along again.
@@ -361,6 +346,7 @@ class Waves:
             if outcome in (Settled.RETRY, Settled.IN_DOUBT)
             else 0.0,
             hold=is_there and not message.last,
+            passes=message.passes,
         )
 
     def _settle(self, settlements: Iterable[Settlement]) -> None:
