@@ -56,8 +56,8 @@ def claim(
     """Lease up to ``limit`` due dossiers of ``target`` to ``owner`` for ``lease_s`` seconds.
 
     Corrections first, then news, then what catches up; within each the agencies take turns, the oldest of each first.
-    ``only_news`` leaves what catches up to others; without ``with_steps`` no steps are read. Leases that ran out come before all: without a written intent they
-    are due again, with one they are in doubt.
+    ``only_news`` leaves what catches up to others; without ``with_steps`` no steps are read. Leases that ran out come
+    before all: without a written intent they are due again, with one they are in doubt.
     """
     with transaction(engine) as cursor:
         cursor.execute(delivery_sql.END_EXPIRED_LEASES, {"target": target})
@@ -197,7 +197,7 @@ def _in_turns(cursor: Any, keys: Mapping[str, Any], limit: int) -> list[dict[str
 
 
 def _dossiers(cursor: Any, ids: list[int]) -> dict[int, dict[str, Any]]:
-    return {row["id"]: row for row in cursor.execute(delivery_sql.CLAIMED_DOSSIERS, [ids])}
+    return {row["id"]: row for row in cursor.execute(delivery_sql.CLAIMED_DOSSIERS, [ids], binary=True)}
 
 
 def _steps(
@@ -223,8 +223,9 @@ def _steps(
 def _claimed(
     row: Mapping[str, Any], held: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], sealer: Sealer
 ) -> Claimed:
-    dossier = {name: value for name, value in held.items() if name not in _DOSSIER_ONLY}
-    dossier |= opened(held, sealer)
+    dossier = {**held, **opened(held, sealer)}
+    for name in _DOSSIER_ONLY:
+        del dossier[name]
     doubt = None
     if row["sending_phase"]:
         doubt = Doubt(

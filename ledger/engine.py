@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -44,6 +45,7 @@ def open_engine(url: str | None = None, *, connections: int = 15) -> Engine:
         pool_pre_ping=True,
         pool_size=_KEPT,
         max_overflow=connections - _KEPT,
+        json_deserializer=orjson.loads,
         connect_args={"options": "-c timezone=UTC", "application_name": "hosync"},
     )
     try:

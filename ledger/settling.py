@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ledger.types import Phase, Settled, Settlement
 
 FORWARD = (Settled.ACCEPTED, Settled.UNCHANGED, Settled.GIVEN_UP)
-_GRAVEST_FIRST = (Settled.IN_DOUBT, Settled.REJECTED, Settled.RETRY)
+_GRAVITY = {Settled.RETRY: 1, Settled.REJECTED: 2, Settled.IN_DOUBT: 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,25 +48,38 @@ class GivenUp(NamedTuple):
 
 def effect_of(settlements: Sequence[Settlement]) -> Effect:
     """Fold the settlements of one dossier (at least one), in the order in which they were sent."""
-    moved = [each for each in _before_first_failure(settlements) if each.outcome in FORWARD]
-    dossiers = [each for each in moved if each.phase is Phase.DOSSIER]
-    steps = [each for each in moved if each.phase is Phase.STEP]
-    failed = next(
-        (each for outcome in _GRAVEST_FIRST for each in settlements if each.outcome is outcome),
-        None,
-    )
+    acked_version: int | None = None
+    acked_step: int | None = None
+    dossier: Settlement | None = None
+    known = False
+    stuck: set[Phase] = set()
+    failed: Settlement | None = None
+    doubts: list[Settlement] = []
+    for each in settlements:
+        if each.outcome not in FORWARD:
+            stuck.add(each.phase)
+            if failed is None or _GRAVITY[each.outcome] > _GRAVITY[failed.outcome]:
+                failed = each
+            if each.outcome is Settled.IN_DOUBT:
+                doubts.append(each)
+        elif each.phase not in stuck:
+            if each.phase is Phase.DOSSIER:
+                dossier = each
+                known |= each.outcome is not Settled.GIVEN_UP
+                acked_version, acked_step = _further(acked_version, each.version), _further(acked_step, each.passes)
+            else:
+                acked_version, acked_step = _further(acked_version, each.passes), _further(acked_step, each.step)
     told = failed or settlements[-1]
-    doubts = [each for each in settlements if each.outcome is Settled.IN_DOUBT]
     return Effect(
         dossier_id=told.dossier_id,
         ending=failed.outcome if failed else "done",
-        acked_version=_furthest([each.version for each in dossiers], steps),
-        acked_step=_furthest([each.step for each in steps], dossiers),
-        sets_fingerprint=bool(dossiers),
-        fingerprint=dossiers[-1].fingerprint if dossiers else None,
-        known=any(each.outcome is not Settled.GIVEN_UP for each in dossiers),
+        acked_version=acked_version,
+        acked_step=acked_step,
+        sets_fingerprint=dossier is not None,
+        fingerprint=dossier.fingerprint if dossier else None,
+        known=known,
         hold=failed is None and settlements[-1].hold,
-        version=max(each.version for each in settlements),
+        version=max([each.version for each in settlements]),
         doubt_phase=doubts[0].phase if doubts else None,
         doubt_version=doubts[0].version if doubts else None,
         doubt_step=max((each.step for each in doubts if each.phase is doubts[0].phase), default=None),
@@ -74,6 +87,12 @@ def effect_of(settlements: Sequence[Settlement]) -> Effect:
         outcome=told.outcome,
         reason=told.reason,
     )
+
+
+def _further(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
 
 
 def given_up(settlements: Iterable[Settlement]) -> list[GivenUp]:
@@ -86,17 +105,3 @@ def given_up(settlements: Iterable[Settlement]) -> list[GivenUp]:
         if each.outcome in FORWARD and each.phase is Phase.STEP:
             after = max(after, each.step)
     return found
-
-
-def _furthest(told: Sequence[int], others: Sequence[Settlement]) -> int | None:
-    """How far one kind of message has come: by being told, or passed over where the target is told the other kind."""
-    return max([*told, *(each.passes for each in others if each.passes is not None)], default=None)
-
-
-def _before_first_failure(settlements: Iterable[Settlement]) -> Iterable[Settlement]:
-    failed: set[Phase] = set()
-    for each in settlements:
-        if each.outcome not in FORWARD:
-            failed.add(each.phase)
-        elif each.phase not in failed:
-            yield each

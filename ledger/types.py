@@ -132,8 +132,9 @@ class Claimed:
     """One dossier leased to one worker for one target.
 
     ``dossier`` is the canonical record with ``version``; ``steps`` are the outgoing steps numbered above
-    ``acked_step``, in order (none, where they were not asked for). ``known`` says that the target acknowledged the dossier, or was found to hold it when
-    asked, and no reconciliation has found it missing since. ``doubt`` set: ask the target before anything is sent.
+    ``acked_step``, in order (none, where they were not asked for). ``known`` says that the target acknowledged the
+    dossier, or was found to hold it when asked, and no reconciliation has found it missing since. ``doubt`` set: ask
+    the target before anything is sent.
     """
 
     dossier_id: int

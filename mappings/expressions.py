@@ -71,11 +71,23 @@ def _current(_: Node) -> Search:
 
 def _comparison(node: Node) -> Search:
     kind = node["value"]
+    left, right = node["children"]
+    if kind == "eq" and right["type"] == "literal" and right["value"].__class__ in (str, int):
+        return _equals(_node(left), right["value"])
     if kind not in ("eq", "ne"):
         return _interpreted(node)
-    compare = TreeInterpreter.COMPARATOR_FUNC[kind]
-    left, right = map(_node, node["children"])
-    return lambda value: compare(left(value), right(value))
+    compare, one, other = TreeInterpreter.COMPARATOR_FUNC[kind], _node(left), _node(right)
+    return lambda value: compare(one(value), other(value))
+
+
+def _equals(find: Search, literal: str | int) -> Search:
+    """What is compared most: with a word or a number. ``true`` is not 1 there, as it is in Python."""
+
+    def equals(value: Any) -> bool:
+        found = find(value)
+        return found.__class__ is not bool and bool(found == literal)
+
+    return equals
 
 
 def _or(node: Node) -> Search:

@@ -10,6 +10,7 @@ Dossier codes begin with an agency code and so have two forms too.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from stdnum.exceptions import ValidationError
 from stdnum.vn import mst
@@ -22,6 +23,8 @@ _DOSSIER = re.compile(r"^[0-9A-Z][0-9A-Za-z.\-/]{3,63}$", re.ASCII)
 _MAX_AGENCY = 35
 _GROUP_WIDTHS = (2, 2, 3)  # nearest to the root first; a province with more than 99 communes writes three digits there
 
+_remembered = lru_cache(maxsize=4096)  # a province has some hundred agencies, and every message names one
+
 
 def _clean(value: str, what: str) -> str:
     text = unicodedata.normalize("NFC", value).strip()
@@ -30,6 +33,7 @@ def _clean(value: str, what: str) -> str:
     return text
 
 
+@_remembered
 def agency_short(value: str) -> str:
     """The short form of an agency code: ``000.00.12.H12`` and ``H12.12`` both give ``H12.12``."""
     text = _clean(value, "the agency code")
@@ -44,6 +48,7 @@ def agency_short(value: str) -> str:
     raise ValueError("the agency code must look like H12.12 or 000.00.12.H12")
 
 
+@_remembered
 def agency_long(value: str) -> str:
     """The four-group form: ``H12.12`` gives ``000.00.12.H12``.
 

@@ -80,8 +80,12 @@ class Waves:
     _patience: Patience = field(init=False)
     _codes: OtherCodes = field(init=False)
     _published: PublishedCodes = field(init=False)
+    _takes_dossiers: bool = field(init=False)
+    _takes_steps: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self._takes_dossiers = Message.DOSSIER in self.entry.messages
+        self._takes_steps = Message.STEP in self.entry.messages
         self._codes = OtherCodes(self.context.engine, self.entry)
         is_strict = self.entry.catalogues is not None and self.entry.catalogues.blocking
         self._published = PublishedCodes.of(self.context.engine, self.entry) if is_strict else PublishedCodes({})
@@ -109,9 +113,9 @@ class Waves:
     def _send_all(self, rows: Sequence[Claimed]) -> None:
         self._codes.load(rows)
         alive = self._clear_doubts(rows)
-        if Message.DOSSIER in self.entry.messages:
+        if self._takes_dossiers:
             alive = self._send_dossiers(alive)
-        if Message.STEP in self.entry.messages:
+        if self._takes_steps:
             self._send_steps(alive)
         self._pass_over(alive)
 
@@ -188,10 +192,10 @@ class Waves:
 
     def _pass_over(self, rows: Sequence[Claimed]) -> None:
         """Settle what the target is never told of, of dossiers about which there was nothing else to tell."""
-        if Message.DOSSIER not in self.entry.messages:
+        if not self._takes_dossiers:
             owing = [row for row in rows if not row.steps and row.acked_version < row.version]
             self._settle([self._passed_over(row, Phase.DOSSIER) for row in owing])
-        if Message.STEP not in self.entry.messages:
+        if not self._takes_steps:
             owing = [row for row in rows if row.acked_version == row.version and row.acked_step < row.last_step]
             self._settle([self._passed_over(row, Phase.STEP) for row in owing])
 
@@ -272,8 +276,8 @@ class Waves:
 
     def _passes(self, row: Claimed, phase: Phase) -> int | None:
         if phase is Phase.DOSSIER:
-            return None if Message.STEP in self.entry.messages else row.last_step
-        return None if Message.DOSSIER in self.entry.messages else row.version
+            return None if self._takes_steps else row.last_step
+        return None if self._takes_dossiers else row.version
 
     def _send_wave(self, wave: Sequence[_Outgoing], batch: int) -> set[int]:
         # What failed before is sent alone: a record that upsets the target must not take its neighbours along again.
