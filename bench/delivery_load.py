@@ -17,6 +17,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from sqlalchemy import Engine, text
 
 from bench.ledger_intake import pages, records, store_all
 from bench.portal import counts, portal
-from connectors.catalog import FOLDER, load_catalog
+from connectors.catalog import FOLDER
 from ledger.delivery import claim, expand_feed, settle
 from ledger.engine import open_engine
 from ledger.migrate import upgrade
@@ -130,12 +131,16 @@ def connection(port: int) -> str:
 
 def worker(url: str, catalog: Path, port: int, seconds: float, result: Any) -> None:
     """One process that delivers for some seconds; tells how many messages were accepted, and how long it took."""
-    os.environ["AIRFLOW_CONN_NPSP"] = connection(port)
-    engine = open_engine(url)
-    context = Context(engine=engine, sealer=Sealer(KEY), catalog=load_catalog(catalog))
-    begun = time.monotonic()
-    report = deliver(context, "npsp", budget_s=seconds)
-    result.put((report.accepted, time.monotonic() - begun))
+    os.environ |= {
+        "AIRFLOW_CONN_NPSP": connection(port),
+        "HOSYNC_DATABASE_URL": url,
+        "HOSYNC_DATA_KEY": b64encode(KEY).decode(),
+        "HOSYNC_CATALOG": str(catalog),
+    }
+    with Context.from_env() as context:
+        begun = time.monotonic()
+        report = deliver(context, "npsp", budget_s=seconds)
+        result.put((report.accepted, time.monotonic() - begun))
 
 
 def throughput(bench: Bench, port: int, *, batch: int, workers: int, seconds: float, backlog: int) -> None:
