@@ -87,7 +87,7 @@ def mark_sending(engine: Engine, target: str, *, owner: UUID, lease_s: float, ro
             "lease_s": lease_s,
             "rows": _json(rows),
         }
-        return {row[0] for row in cursor.execute(delivery_sql.MARK_SENDING, parameters)}
+        return {row[0] for row in cursor.execute(delivery_sql.MARK_SENDING, parameters).fetchall()}
 
 
 def keep_known(engine: Engine, target: str, rows: Sequence[Claimed]) -> None:
@@ -140,7 +140,7 @@ def settle(
         grouped.setdefault((row.dossier_id, row.token), []).append(row)
     with transaction(engine) as cursor:
         keys = {"target": target, "rows": _json([{"dossier_id": id_, "token": token} for id_, token in grouped])}
-        current = set(cursor.execute(delivery_sql.LOCK_MINE, keys))
+        current = set(cursor.execute(delivery_sql.LOCK_MINE, keys).fetchall())
         mine = [group for key, group in grouped.items() if key in current]
         if mine:
             _write_settlements(cursor, target, mine, patience or Patience())
@@ -197,7 +197,8 @@ def _in_turns(cursor: Any, keys: Mapping[str, Any], limit: int) -> list[dict[str
 
 
 def _dossiers(cursor: Any, ids: list[int]) -> dict[int, dict[str, Any]]:
-    return {row["id"]: row for row in cursor.execute(delivery_sql.CLAIMED_DOSSIERS, [ids], binary=True)}
+    found = cursor.execute(delivery_sql.CLAIMED_DOSSIERS, [ids], binary=True).fetchall()
+    return {row["id"]: row for row in found}
 
 
 def _steps(
@@ -284,7 +285,7 @@ def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Sett
         )
     effects = [effect_of(group) for group in mine]
     limits = {"most_strikes": patience.strikes, "longest_s": patience.longest_s}
-    settled = cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, "rows": _json(effects)})
+    settled = cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, "rows": _json(effects)}).fetchall()
     took = {dossier_id: {"waited_s": waited, "aged_s": aged} for dossier_id, waited, aged in settled}
     lasts = {id(group[-1]) for group in mine}
     attempts = [

@@ -52,3 +52,13 @@ def test_steps_given_up_behind_accepted_ones_start_there() -> None:
     told = [step(4, Settled.ACCEPTED), step(6, Settled.GIVEN_UP), step(7, Settled.ACCEPTED)]
     assert [(each.after, each.step) for each in given_up(told)] == [(4, 6)]
     assert effect_of(told).acked_step == 7
+
+
+@given(outcomes)
+def test_what_a_target_is_never_told_is_passed_over_only_with_what_it_took(told: list[Settled]) -> None:
+    steps_only = effect_of([step(number, outcome, passes=3) for number, outcome in enumerate(told, start=1)])
+    assert steps_only.acked_version == (3 if told[0] in FORWARD else None)
+    assert not steps_only.known
+    for outcome in told:
+        records_only = effect_of([step(0, outcome, phase=Phase.DOSSIER, passes=7)])
+        assert records_only.acked_step == (7 if outcome in FORWARD else None)
