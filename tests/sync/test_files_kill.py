@@ -108,12 +108,12 @@ def test_files_are_stored_before_they_are_archived_however_often_the_pull_is_kil
     chance = random.Random(system)
     sandbox.control(system, "drop", {"all": True})
     kills = 0
-    for _ in range(2):
+    for pause_s in (0.0, chance.uniform(0, 0.2)):  # the first one surely in the middle
         before = sandbox.taken(system)
         running = pull(environment, system)
         while running.poll() is None and sandbox.taken(system) <= before:
             time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.2))
+        time.sleep(pause_s)
         kills += running.poll() is None
         running.kill()
         running.communicate()
