@@ -158,12 +158,22 @@ def pause(
     do(lang, work)
 
 
-def resume(lang: Lang, target: Target) -> None:
+def resume(
+    lang: Lang,
+    target: Annotated[str | None, typer.Argument(help="The target: npsp, province, emc, …")] = None,
+    after_restore: Annotated[
+        bool, typer.Option("--after-restore", help="All targets: a restored ledger knows again all that was told.")
+    ] = False,
+) -> None:
     """Gửi tiếp tới hệ thống đích đã tạm dừng. / Let deliveries to a target go on."""
 
     def work(output: Output) -> ExitCode:
         from cli.commands import pause as command
 
+        if after_restore:
+            return command.caught_up(output)
+        if target is None:
+            raise typer.BadParameter("name a target, or say --after-restore")
         return command.resume(output, target)
 
     do(lang, work)

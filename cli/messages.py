@@ -232,6 +232,29 @@ _VI = {
     "Records set aside, mapped again": "Hồ sơ cách ly, xử lý lại",
     "Tried": "Đã thử",
     "Why": "Lý do",
+    # a ledger that has woken up
+    "The ledger was restored from a backup (noticed at {moment}): the targets may know newer states, so nothing is "
+    "delivered or corrected until it has caught up.": (
+        "Sổ cái vừa được khôi phục từ bản sao lưu (phát hiện lúc {moment}): hệ thống đích có thể đang giữ trạng thái "
+        "mới hơn, nên chưa gửi và chưa sửa gì cho đến khi sổ cái đọc lại đầy đủ."
+    ),
+    "The database was started at {moment}. What differs at a target is corrected once its systems have been read "
+    "since: should these be the files of a backup, the target knows better.": (
+        "Cơ sở dữ liệu khởi động lúc {moment}. Sai lệch ở hệ thống đích chỉ được sửa sau khi đọc lại các hệ thống "
+        "nguồn liên quan: nếu đây là tệp của bản sao lưu thì hệ thống đích đang đúng hơn."
+    ),
+    "Not read since: {systems}. Now: hosync pull {systems}": (
+        "Từ lúc đó chưa đọc: {systems}. Hãy chạy: hosync pull {systems}"
+    ),
+    "These tell each change only once: {systems}. Have them tell again what they told since the backup (hosync pull "
+    "SYSTEM --from DAY, or their owners), then: hosync resume --after-restore": (
+        "Các hệ thống chỉ báo mỗi thay đổi một lần: {systems}. Hãy để chúng báo lại những gì đã báo từ lúc sao lưu "
+        "(hosync pull SYSTEM --from DAY, hoặc nhờ đơn vị quản lý), rồi chạy: hosync resume --after-restore"
+    ),
+    "our ledger was restored and reads everything again first": "sổ cái vừa được khôi phục, đang đọc lại các nguồn",
+    "Deliveries and corrections go on with the next push.": "Lượt gửi sau sẽ gửi và sửa tiếp.",
+    "No restored ledger is waited for.": "Không có sổ cái nào đang chờ sau khôi phục.",
+    "caught_up": "xác nhận sau khôi phục",
     # dead, resend, replay, pause, resume
     "Dossiers that do not get through": "Hồ sơ không gửi được",
     "Last time": "Lần cuối",

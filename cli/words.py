@@ -12,6 +12,7 @@ from schemas.times import VN
 
 _RESTING = {
     "paused": "paused",
+    "restored": "our ledger was restored and reads everything again first",
     "quiet": "quiet hours",
     "asked": "wants to be left alone",
     "broken": "does not answer",

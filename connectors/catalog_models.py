@@ -225,6 +225,12 @@ class SourceEntry(Entry):
     one that takes longer than half of this is followed by a pause as long as it took. ``null``: only by its schedule. A
     system that calls us is heard at once; for it this is how often its inbox is looked at without a call."""
 
+    @property
+    def tells_once(self) -> bool:
+        """Whether it hands out each change only once, so that reading on after a restore does not bring it again."""
+        once = (PullStyle.QUEUE, PullStyle.INBOUND)
+        return self.pull.style in once or self.protocol is SourceProtocol.FILES
+
     @model_validator(mode="after")
     def _consistent(self) -> "SourceEntry":
         styles = _STYLES[self.protocol]

@@ -82,7 +82,7 @@ COUNTS = (
     "resolved_by_asking",
     "remaining",
 )
-AT_REST = {"paused", "quiet", "asked", "day"}  # nobody may call, and nothing is wrong
+AT_REST = {"paused", "restored", "quiet", "asked", "day"}  # nobody may call, and nothing is wrong
 PATIENCE_S = 30.0  # wait this long in all for retries that are due again soon, rather than leave them to the next run
 
 

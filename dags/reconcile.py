@@ -66,7 +66,7 @@ PARAMS = {
 
 log = logging.getLogger("hosync.reconcile")
 
-COUNTS = ("ours", "theirs", "matched", "in_flight", "healed", "held_back")
+COUNTS = ("ours", "theirs", "matched", "in_flight", "healed", "held_back", "waiting")
 
 
 def build(entry: TargetEntry) -> DAG:
@@ -124,6 +124,14 @@ def build(entry: TargetEntry) -> DAG:
                     "safety limit allows to correct, a person must look: open the Sync monitor.",
                     target,
                     counts["held_back"],
+                )
+            if counts["waiting"]:
+                log.warning(
+                    "%s: %d sai lệch chưa sửa vì cơ sở dữ liệu vừa khởi động lại hoặc khôi phục, hệ thống đích có thể "
+                    "đúng hơn: xem `hosync status`. / Not corrected yet: the database was restarted or restored, and "
+                    "the target may know better; see `hosync status`.",
+                    target,
+                    counts["waiting"],
                 )
             if not counts["healed"]:
                 skip(log, f"{target}: không có gì phải gửi lại / nothing to send again")

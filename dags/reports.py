@@ -43,7 +43,7 @@ knows whether a report arrived, ask the owner, then `hosync reports {system} --a
 log = logging.getLogger("hosync.reports")
 
 COUNTS = ("changed", "accepted", "rejected", "retry", "in_doubt", "given_up", "remaining")
-AT_REST = {"paused", "quiet", "asked", "day"}  # nobody may call, and nothing is wrong
+AT_REST = {"paused", "restored", "quiet", "asked", "day"}  # nobody may call, and nothing is wrong
 PATIENCE_S = 60.0  # wait this long in all for what is due again soon, rather than leave it to tomorrow
 
 

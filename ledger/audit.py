@@ -29,6 +29,7 @@ class Action(StrEnum):
     REPLAY = "replay"
     PAUSE = "pause"
     RESUME = "resume"
+    CAUGHT_UP = "caught_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -245,6 +245,7 @@ def _claimed(
         last_step=held["last_step"],
         acked_fingerprint=row["acked_fingerprint"],
         known=row["known"],
+        unsure=row["is_unsure"],
         attempts=row["attempts"],
         doubt=doubt,
         dossier=dossier,

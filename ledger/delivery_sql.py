@@ -131,7 +131,8 @@ CLAIM = """
     FROM next
     WHERE delivery.target = %(target)s AND delivery.dossier_id = next.dossier_id
     RETURNING delivery.dossier_id, token, acked_version, acked_step, acked_fingerprint, known, attempts,
-              sending_phase, sending_version, sending_step, sending_at, next.bucket
+              sending_phase, sending_version, sending_step, sending_at, next.bucket,
+              coalesce(coalesce(last_at, wanted_since) <= (SELECT caught_up_at FROM ledger_life), false) AS is_unsure
 """
 CLAIMED_DOSSIERS = """
     SELECT id, code, version, last_step, first_step_at, last_step_at, personal, attributes,

@@ -19,7 +19,7 @@ costs one comparison per dossier and sends nothing that the target has acknowled
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import Engine
 
-from ledger import delivery_sql
+from ledger import delivery_sql, life
 from ledger.engine import Cursor, transaction
 
 
@@ -63,6 +63,7 @@ def _final_upto(cursor: Cursor, seen: int, limit: int, wait_s: float) -> int | N
 
 
 def _position(cursor: Cursor, target: str) -> int:
+    life.notice(cursor)
     cluster = _cluster(cursor)
     cursor.execute(delivery_sql.OPEN_FEED, [target, cluster])
     seen, written_in = cursor.execute(delivery_sql.LOCK_FEED, [target]).fetchone() or (0, cluster)

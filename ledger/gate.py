@@ -33,6 +33,7 @@ class GateRow:
     rest_until: datetime | None
     failures: int
     asked_until: datetime | None
+    is_behind: bool
     pace: float
     calls_today: int
     calling: int
@@ -88,6 +89,7 @@ def _row(row: dict[str, Any]) -> GateRow:
         rest_until=state.rest_until,
         failures=state.failures,
         asked_until=state.asked_until if state.asked_until and state.asked_until > now else None,
+        is_behind=state.is_behind,
         pace=state.pace,
         calls_today=state.day_turns if state.day == now.astimezone(VN).date() else 0,
         calling=sum(each.until > now for each in state.holders),

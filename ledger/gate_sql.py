@@ -1,5 +1,7 @@
 """The statements of the gates, each named for what it does."""
 
+from ledger.life import IS_BEHIND
+
 STATE_COLUMNS = (
     "paused_since",
     "paused_until",
@@ -27,7 +29,7 @@ LOCK = f"""
     WITH mine AS MATERIALIZED (
         SELECT {", ".join(STATE_COLUMNS)} FROM target_gate WHERE target = %(target)s FOR UPDATE
     )
-    SELECT clock_timestamp() AS now, mine.* FROM mine
+    SELECT clock_timestamp() AS now, {IS_BEHIND} AS is_behind, mine.* FROM mine
 """
 # A person's pause is not ours to write.
 KEEP = f"""
@@ -48,5 +50,5 @@ RESUME = """
     WHERE target = %(target)s AND paused_since IS NOT NULL AND coalesce(paused_until > now(), true)
 """
 ALL = f"""
-    SELECT target, paused_by, now() AS now, {", ".join(STATE_COLUMNS)} FROM target_gate
+    SELECT target, paused_by, now() AS now, {IS_BEHIND} AS is_behind, {", ".join(STATE_COLUMNS)} FROM target_gate
 """

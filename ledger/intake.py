@@ -15,7 +15,7 @@ import psycopg
 from psycopg.errors import CheckViolation, DeadlockDetected, SerializationFailure, UniqueViolation
 from sqlalchemy import Engine, text
 
-from ledger import intake_sql, ratings
+from ledger import intake_sql, life, ratings
 from ledger.archive import pack
 from ledger.engine import Cursor, loss_explained, reading, transaction
 from ledger.errors import (
@@ -40,14 +40,24 @@ _ATTEMPTS = 5
 
 
 def start_pull(
-    engine: Engine, *, system: str, mode: PullMode, window: tuple[datetime, datetime] | None, started_by: str
+    engine: Engine,
+    *,
+    system: str,
+    mode: PullMode,
+    window: tuple[datetime, datetime] | None,
+    started_by: str,
+    tells_once: bool = False,
 ) -> UUID:
-    """Open a run, best under ``system_lock``; its counters grow with each page."""
+    """Open a run, best under ``system_lock``; its counters grow with each page.
+
+    ``tells_once``: the system hands out each change only once.
+    """
     run_id = uuid4()
     start, end = window or (None, None)
     with transaction(engine) as cursor:
+        life.notice(cursor)
         parameters = {"run_id": run_id, "system": system, "mode": mode, "start": start, "end": end}
-        cursor.execute(intake_sql.START_RUN, parameters | {"started_by": started_by})
+        cursor.execute(intake_sql.START_RUN, parameters | {"started_by": started_by, "tells_once": tells_once})
     return run_id
 
 
@@ -65,13 +75,16 @@ class NoLook(StrEnum):
     FRESH = "fresh"  # somebody has just looked
 
 
-def start_look(engine: Engine, *, system: str, started_by: str, fresh_s: float) -> Look | NoLook:
+def start_look(
+    engine: Engine, *, system: str, started_by: str, fresh_s: float, tells_once: bool = False
+) -> Look | NoLook:
     """Begin one of many small pulls, under ``system_lock``; ``finish_pull`` ends it like any other.
 
     The looks of one follower add up in one run an hour; after one that failed there is another run. A system that was
     read to the end within ``fresh_s`` seconds, or never, is not looked at.
     """
     with transaction(engine) as cursor:
+        life.notice(cursor)
         was_read, is_fresh = cursor.execute(intake_sql.WAS_READ, {"system": system, "fresh_s": fresh_s}).fetchone() or (
             False,
             False,
@@ -80,7 +93,7 @@ def start_look(engine: Engine, *, system: str, started_by: str, fresh_s: float) 
             return NoLook.NEVER_READ
         if is_fresh:
             return NoLook.FRESH
-        keys = {"system": system, "started_by": started_by}
+        keys = {"system": system, "started_by": started_by, "tells_once": tells_once}
         again = cursor.execute(intake_sql.LOOK_AGAIN, keys).fetchone()
         if again:
             return Look(*again)
@@ -95,6 +108,8 @@ def finish_pull(engine: Engine, run_id: UUID, *, error: str | None) -> None:
         cursor.execute(intake_sql.FINISH_RUN, {"run_id": run_id, "error": error})
         if cursor.rowcount == 0:
             raise UnknownRun(run_id)
+        if error is None:
+            life.catch_up(cursor)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ PAGES_BEING_STORED = 7_405_312_001
 ANNOUNCE_CHANGES = f"SELECT pg_advisory_xact_lock_shared({PAGES_BEING_STORED})"
 # Until a system has once been read to its end, what it brings is no news.
 START_RUN = """
-    INSERT INTO pull_run (run_id, system, mode, window_start, window_end, started_by, status, catches_up)
-    VALUES (%(run_id)s, %(system)s, %(mode)s, %(start)s, %(end)s, %(started_by)s, 'running',
+    INSERT INTO pull_run (run_id, system, mode, window_start, window_end, started_by, tells_once, status, catches_up)
+    VALUES (%(run_id)s, %(system)s, %(mode)s, %(start)s, %(end)s, %(started_by)s, %(tells_once)s, 'running',
             %(mode)s IN ('full', 'window') OR (%(mode)s = 'incremental' AND NOT EXISTS (
                 SELECT FROM pull_run
                 WHERE system = %(system)s AND status = 'succeeded' AND mode IN ('incremental', 'full')
@@ -31,8 +31,8 @@ LOOK_AGAIN = """
     RETURNING run_id, pages
 """
 START_LOOKING = """
-    INSERT INTO pull_run (run_id, system, mode, started_by, status, looks)
-    VALUES (%(run_id)s, %(system)s, 'incremental', %(started_by)s, 'running', 1)
+    INSERT INTO pull_run (run_id, system, mode, started_by, tells_once, status, looks)
+    VALUES (%(run_id)s, %(system)s, 'incremental', %(started_by)s, %(tells_once)s, 'running', 1)
 """
 WAS_READ = """
     SELECT count(*) > 0, coalesce(max(finished_at) > now() - make_interval(secs => %(fresh_s)s), false)

@@ -16,7 +16,7 @@ import orjson
 import psycopg
 from sqlalchemy import Engine, text
 
-from ledger import reconcile_sql
+from ledger import life, reconcile_sql
 from ledger.engine import loss_explained, reading
 from ledger.locks import session_lock
 from ledger.types import (
@@ -52,6 +52,7 @@ class Reconciliation:
         self.finished = False
         self._connection = connection
         self._settled_by = as_of - timedelta(seconds=grace_s)
+        life.notice_on(connection)
         connection.execute(reconcile_sql.MARK_INTERRUPTED_RUNS, [target])
         connection.execute(reconcile_sql.START_RUN, [self.run_id, target, method, as_of, math.ceil(grace_s)])
         connection.execute(reconcile_sql.DROP_STAGES)
@@ -111,18 +112,21 @@ class Reconciliation:
 
         At most ``limit`` dossiers and at most ``share`` (0 to 1) of the target's dossiers: when more are broken, the
         cause is likelier a wrong mapping than many accidents; nothing is healed and all of them wait for a person.
-        Up to ``few`` are never too many for the share.
+        Up to ``few`` are never too many for the share. Of a ledger that has woken up, what a system that was not read
+        since has told of waits, and of one that was restored everything: the target may know better (``life.py``).
         """
-        keys = {"target": self.target, "run_id": self.run_id}
         with self._connection.transaction():
-            curable, held = self._connection.execute(reconcile_sql.COUNT_CURABLE, keys).fetchone() or (0, 0)
+            is_behind, unread = self._connection.execute(reconcile_sql.FIND_UNREAD).fetchone() or (False, [])
+            keys = {"target": self.target, "run_id": self.run_id, "is_behind": is_behind, "unread": unread}
+            counted = self._connection.execute(reconcile_sql.COUNT_CURABLE, keys).fetchone()
+            curable, waiting, held = counted or (0, 0, 0)
             healed, held_back = 0, 0
             if curable > min(limit, max(few, math.ceil(share * held))):
                 held_back = curable
             elif curable:
                 healed = self._connection.execute(reconcile_sql.HEAL, keys).rowcount
             self._connection.execute(reconcile_sql.KEEP_HEALED, [healed, held_back, self.run_id])
-        return HealResult(healed=healed, held_back=held_back)
+        return HealResult(healed=healed, held_back=held_back, waiting=waiting)
 
     def finish(self, error: str | None) -> None:
         """Close the run as succeeded, or as failed with ``error`` (words for people, no personal data)."""

@@ -1,6 +1,7 @@
 """The statements of reconciliation, each named for what it does."""
 
 from ledger.delivery_sql import URGENT
+from ledger.life import IS_BEHIND, UNREAD
 
 # --- runs -------------------------------------------------------------------------------------------------------
 
@@ -239,17 +240,30 @@ KEEP_BUCKETS = "UPDATE reconcile_run SET buckets_matched = %s, buckets_mismatche
 
 # --- healing ----------------------------------------------------------------------------------------------------
 
+FIND_UNREAD = f"SELECT {IS_BEHIND}, ARRAY({UNREAD})"
 # A state that the target shows and nobody can read is for a person: sending the same again would not change it.
-_CURABLE = """
+_BROKEN = """
     FROM break_
     WHERE last_run = %(run_id)s AND status = 'open' AND kind IN ('missing_at_target', 'stale_at_target', 'mismatch')
       AND NOT (kind = 'mismatch' AND theirs = '{"state": null}')
 """
-COUNT_CURABLE = f"SELECT count(*), (SELECT count(*) FROM delivery WHERE target = %(target)s) {_CURABLE}"
+# The target may know better than we do. What it lacks it cannot know better, unless we forgot all since a backup.
+_WAITS = """
+    (%(is_behind)s OR (kind <> 'missing_at_target' AND cardinality(%(unread)s::text[]) > 0 AND (
+        EXISTS (SELECT FROM dossier WHERE dossier.id = break_.dossier_id AND home_system = ANY(%(unread)s))
+        OR EXISTS (SELECT FROM dossier_reading reading
+                   WHERE reading.dossier_id = break_.dossier_id AND reading.system = ANY(%(unread)s))
+    )))
+"""
+COUNT_CURABLE = f"""
+    SELECT count(*) FILTER (WHERE NOT {_WAITS}), count(*) FILTER (WHERE {_WAITS}),
+           (SELECT count(*) FROM delivery WHERE target = %(target)s)
+    {_BROKEN}
+"""
 # A target that lost a dossier lost its history too; one that is merely behind is told the last step again.
 HEAL = f"""
     WITH chosen AS MATERIALIZED (
-        SELECT break_id, dossier_id, kind {_CURABLE}
+        SELECT break_id, dossier_id, kind {_BROKEN} AND NOT {_WAITS}
     ), locked AS MATERIALIZED (
         SELECT delivery.dossier_id, chosen.break_id, chosen.kind
         FROM chosen JOIN delivery ON delivery.target = %(target)s AND delivery.dossier_id = chosen.dossier_id

@@ -8,8 +8,9 @@ round trip:
 - *turns*: moments at which a call may begin, evenly spaced, and counted per day;
 - *pace*: the share of the slots that the target bears. Halved when it asks to slow down or times out, growing back
   with each answer;
-- *shut*: nobody calls. A person paused it, it asked to be left alone, its calls of the day are used up, or it does
-  not answer: then, after a rest, exactly one process tries, and its success opens the gate for all.
+- *shut*: nobody calls. A person paused it, our ledger was restored and has not caught up, it asked to be left alone,
+  its calls of the day are used up, or it does not answer: then, after a rest, exactly one process tries, and its
+  success opens the gate for all.
 """
 
 import math
@@ -34,6 +35,7 @@ class Shut(StrEnum):
     """Why nobody may call."""
 
     PAUSED = "paused"
+    RESTORED = "restored"
     ASKED = "asked"
     BROKEN = "broken"
     DAY = "day"
@@ -65,10 +67,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateState:
-    """What all processes know together; see ``tables.target_gate``."""
+    """What all processes know together; see ``tables.target_gate``. ``is_behind``: the ledger, after a restore."""
 
     paused_since: datetime | None = None
     paused_until: datetime | None = None
+    is_behind: bool = False
     failures: int = 0
     answered_at: datetime | None = None
     taken_at: datetime | None = None
@@ -96,7 +99,7 @@ class Told:
     ``unused`` of the last ones went by. Of the calls that ended ``answered`` got a proper answer and ``failed`` did
     not, the last ``trailing`` of them in a row. ``taken``: at least one brought verdicts on messages. ``slowed``: at
     least one said or showed that it is too much. ``failed_retries``: failed, and had failed before. ``asked_s``: the
-    target wants to be left alone so long. ``reads_only``: a pause does not matter.
+    target wants to be left alone so long. ``reads_only``: neither a pause nor a restored ledger matters.
     """
 
     holder: UUID
@@ -204,6 +207,8 @@ def _shut(
 ) -> tuple[GateState, Shut | None, datetime | None]:
     if is_paused(state, now) and not told.reads_only:
         return state, Shut.PAUSED, state.paused_until
+    if state.is_behind and not told.reads_only:
+        return state, Shut.RESTORED, None
     if state.asked_until is not None and state.asked_until > now:
         return state, Shut.ASKED, state.asked_until
     if rules.per_day is not None and state.day_turns >= rules.per_day:

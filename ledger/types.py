@@ -135,6 +135,7 @@ class Claimed:
     ``acked_step``, in order (none, where they were not asked for). ``known`` says that the target acknowledged the
     dossier, or was found to hold it when asked, and no reconciliation has found it missing since. ``doubt`` set: ask
     the target before anything is sent.
+    ``unsure``: the ledger was restored and nothing was sent since, so the target may have been told of the ``steps``.
     """
 
     dossier_id: int
@@ -146,6 +147,7 @@ class Claimed:
     last_step: int
     acked_fingerprint: bytes | None
     known: bool
+    unsure: bool
     attempts: int
     doubt: Doubt | None
     dossier: dict[str, Any] = field(repr=False)
@@ -279,10 +281,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealResult:
-    """``healed`` deliveries were made due again; ``held_back`` wait for a person because a limit was reached."""
+    """``healed`` deliveries were made due again; ``held_back`` wait for a person because a limit was reached.
+
+    ``waiting``: the ledger has woken up, and what the target shows may be newer than what was read since.
+    """
 
     healed: int
     held_back: int
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

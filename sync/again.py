@@ -11,6 +11,7 @@ from ledger import again
 from ledger.delivery import expand_feed
 from schemas.identifiers import dossier_short
 from sync.errors import SyncError
+from sync.woken import woken
 
 if TYPE_CHECKING:
     from connectors.catalog_models import TargetEntry
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class RepeatRefused(SyncError):
-    """The target would count what it is told again as new."""
+    """The target would count what it is told again as new, or knows it better than we do."""
 
 
 def dead(context: Context, target: str | None) -> list[again.DeadGroup]:
@@ -42,7 +43,8 @@ def replay(
     """Make what changed its state in [``start``, ``end``) due again, acknowledged or not, behind all news.
 
     The newest record and the last step of each dossier are sent, whatever was sent before. Raises ``RepeatRefused`` for
-    a target that can neither recognise a repetition nor be asked, unless ``force``.
+    a target that can neither recognise a repetition nor be asked, unless ``force``; and while a restored ledger has
+    not caught up.
     """
     entry = context.catalog.target(target)
     if not force and not _may_repeat(entry):
@@ -54,6 +56,12 @@ def replay(
         )
     while expand_feed(context.engine, target):
         pass
+    found = woken(context.engine)
+    if found and found.restored:
+        raise RepeatRefused(
+            f"The ledger was restored from a backup: what {target} was told since may be newer than what it would get.",
+            next_step="Run `hosync status`: it says what must be read first.",
+        )
     return again.replay(context.engine, target, by=by, start=start, end=end)
 
 

@@ -1,6 +1,7 @@
 """What is decided while delivering, as pure functions: no clock, no network, no database."""
 
 from collections.abc import Callable
+from typing import Any
 
 from connectors.api import Held, Outcome, Verdict
 from connectors.catalog_models import InDoubt
@@ -52,3 +53,11 @@ def applied_for_sure(row: Claimed, held: Held | None) -> bool:
         and doubt.version == row.version
         and held.state == row.dossier["state"]
     )
+
+
+def not_yet_there(steps: list[dict[str, Any]], held: Held | None) -> list[dict[str, Any]]:
+    """Of several steps that the target may have been told of, those behind the one that it shows; all when it shows
+    another state: then it stands before them.
+    """
+    shown = [place for place, step in enumerate(steps) if held is not None and step["state"] == held.state]
+    return steps[shown[-1] + 1 :] if shown else steps

@@ -168,6 +168,7 @@ def pull(
             mode=_MODES[plan.reach],
             window=(window.start, window.end) if window else None,
             started_by=started_by,
+            tells_once=entry.tells_once,
         )
         numbers = _read(context, _Reading(entry, mapping, source, run_id, window, now), on_page)
     _let_in_what_waited(context, started_by)
@@ -192,7 +193,9 @@ def look(
     entry = context.catalog.source(system)
     mapping = mappings.load(entry.mapping, mappings.Direction.SOURCE)
     with intake.system_lock(context.engine, system):
-        begun = intake.start_look(context.engine, system=system, started_by=started_by, fresh_s=fresh_s)
+        begun = intake.start_look(
+            context.engine, system=system, started_by=started_by, fresh_s=fresh_s, tells_once=entry.tells_once
+        )
         if isinstance(begun, intake.NoLook):
             return begun
         reading = _Reading(entry, mapping, source, begun.run_id, None, now, looks=True, pages_before=begun.pages)

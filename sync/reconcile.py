@@ -27,6 +27,7 @@ from sync.errors import IncompleteRun, SyncError
 from sync.gate import Gate
 from sync.pipeline import ahead
 from sync.senders import Senders
+from sync.woken import Woken, woken
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,7 +39,10 @@ _DOSSIERS = "dossiers"  # the bucket in which a target counts dossiers instead o
 
 
 class ReconcileReport(BaseModel):
-    """One comparison in numbers. ``breaks`` counts by kind; what was healed is compared again by the next run."""
+    """One comparison in numbers. ``breaks`` counts by kind; what was healed is compared again by the next run.
+
+    ``waiting`` breaks are not healed yet, because the ledger has ``woken`` up and the target may know better.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,6 +56,8 @@ class ReconcileReport(BaseModel):
     breaks: Mapping[str, int]
     healed: int
     held_back: int
+    waiting: int = 0
+    woken: Woken | None = None
 
     @property
     def open_breaks(self) -> int:
@@ -113,6 +119,8 @@ def reconcile(
         breaks=comparison.breaks,
         healed=healing.healed if healing else 0,
         held_back=healing.held_back if healing else 0,
+        waiting=healing.waiting if healing else 0,
+        woken=woken(context.engine) if healing and healing.waiting else None,
     )
 
 

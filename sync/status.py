@@ -12,6 +12,7 @@ from connectors.catalog_models import SourceProtocol
 from connectors.traffic import quiet_until
 from ledger import gate, inbox, report, reports, snapshots, waiting
 from ledger import reconcile as books
+from sync.woken import Woken, woken
 
 if TYPE_CHECKING:
     from connectors.catalog_models import SourceEntry, TargetEntry
@@ -192,11 +193,12 @@ class TargetStatus(_Part):
 
 
 class Status(_Part):
-    """Everything at one glance."""
+    """Everything at one glance. ``woken``: the ledger has, and something may wait for that."""
 
     at: datetime
     sources: tuple[SourceStatus, ...]
     targets: tuple[TargetStatus, ...]
+    woken: Woken | None = None
 
 
 def status(context: Context, now: datetime) -> Status:
@@ -214,6 +216,7 @@ def status(context: Context, now: datetime) -> Status:
     more = _about_targets(context, now)
     return Status(
         at=now,
+        woken=woken(context.engine),
         sources=tuple(
             _source(entry, systems.get(entry.system), missing.get(entry.system), calls.get(entry.system), now)
             for entry in context.catalog.sources
@@ -278,6 +281,7 @@ def _gate(entry: TargetEntry, row: gate.GateRow | None, now: datetime) -> GateSt
     per_day = entry.quota.per_day
     reasons = (
         ("paused", row.paused_since is not None, row.paused_until),
+        ("restored", row.is_behind, None),
         ("quiet", quiet is not None, quiet),
         ("asked", row.asked_until is not None, row.asked_until),
         ("broken", row.broken_since is not None, row.rest_until),

@@ -112,7 +112,7 @@ class Waves:
 
     def _send_all(self, rows: Sequence[Claimed]) -> None:
         self._codes.load(rows)
-        alive = self._clear_doubts(rows)
+        alive = self._pass_what_is_there(self._clear_doubts(rows))
         if self._takes_dossiers:
             alive = self._send_dossiers(alive)
         if self._takes_steps:
@@ -152,6 +152,33 @@ class Waves:
     def _informed(self, row: Claimed, answer: Held | ConnectorError | None) -> Claimed:
         # Having asked, we know whether the target holds the dossier: insert and update are told apart by that.
         return replace(row, known=True) if isinstance(answer, Held) else row
+
+    def _pass_what_is_there(self, rows: Sequence[Claimed]) -> list[Claimed]:
+        """After a restore the target may have any of several steps: told from the first on, it would go back."""
+        unsure = [row for row in rows if row.unsure and len(row.steps) > 1]
+        if not unsure or not self._takes_steps or self._policy(Phase.DOSSIER) is not InDoubt.ASK:
+            return list(rows)
+        answers = dict(self.senders.ask([row.code for row in unsure], self._codes.to_ask(unsure)))
+        asked = {row.dossier_id for row in unsure}
+        told, alive = [], [row for row in rows if row.dossier_id not in asked]
+        for row in unsure:
+            answer = answers[row.code]
+            if isinstance(answer, ConnectorError):
+                self._gave_back = True
+                continue
+            left = decisions.not_yet_there(row.steps, answer)
+            if not left:
+                told.append(row)
+            if left or row.acked_version < row.version:
+                alive.append(replace(row, steps=left))
+        reason = "found at the target when asked"
+        self._settle(
+            [
+                replace(self._passed_over(row, Phase.STEP), reason=reason, hold=row.acked_version < row.version)
+                for row in told
+            ]
+        )
+        return alive
 
     def _doubt_settled(self, row: Claimed, outcome: Settled, reason: str, delay_s: float = 0.0) -> Settlement:
         assert row.doubt is not None

@@ -8,7 +8,7 @@ from cli.environment import person
 from cli.errors import ExitCode, UserError
 from cli.output import Output
 from cli.words import moment_in_words
-from ledger import gate
+from ledger import gate, life
 from sync.context import Context, now
 
 
@@ -25,6 +25,16 @@ def pause(output: Output, target: str, *, until: datetime | None) -> ExitCode:
     else:
         moment = moment_in_words(until, now())
         output.out.print(texts("{target} is paused and goes on at {moment}.", target=name, moment=moment))
+    return ExitCode.OK
+
+
+def caught_up(output: Output) -> ExitCode:
+    """The ledger knows again all that was told: let deliveries and corrections go on at all targets."""
+    with Context.from_env() as context:
+        waited = life.confirm(context.engine, by=person())
+    texts = output.texts
+    done = texts("Deliveries and corrections go on with the next push.")
+    output.out.print(done if waited else texts("No restored ledger is waited for."))
     return ExitCode.OK
 
 

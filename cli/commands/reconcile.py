@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cli.commands import woken
 from cli.errors import ExitCode
 from cli.explain import show_left_out
 from cli.output import Output
@@ -27,14 +28,17 @@ def run(output: Output, targets: Sequence[str], *, limit: int | None, heal: bool
         output.json({"reconciliations": [report.model_dump(mode="json") for report in reports]})
     else:
         columns = (
-            "Target", "Method", "Ours", "Theirs", "Matched", "In flight", "Breaks", "Healed", "Held back",
+            "Target", "Method", "Ours", "Theirs", "Matched", "In flight", "Breaks", "Healed", "Held back", "Waiting",
         )  # fmt: skip
         rows = [
             (
                 r.target, r.method, r.ours, r.theirs, r.matched, r.in_flight,
                 breaks_in_words(output.texts, r.breaks), r.healed, r.held_back,
+                r.waiting,
             )
             for r in reports
         ]  # fmt: skip
         output.out.print(output.table("Reconciliation", columns, rows))
+        if found := next((r.woken for r in reports if r.woken), None):
+            woken.show(output, found)
     return ExitCode.FAILED if any(report.open_breaks for report in reports) else left_out

@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.console import RenderableType
 from rich.text import Text
 
+from cli.commands import woken
 from cli.errors import ExitCode
 from cli.explain import show_left_out
 from cli.messages import Texts
@@ -31,7 +32,9 @@ def run(output: Output) -> ExitCode:
         _print(output, found)
     return (
         ExitCode.FAILED
-        if any(map(_is_troubled_source, found.sources)) or any(map(_is_troubled_target, found.targets))
+        if any(map(_is_troubled_source, found.sources))
+        or any(map(_is_troubled_target, found.targets))
+        or (found.woken is not None and found.woken.restored)
         else left_out
     )
 
@@ -50,6 +53,8 @@ def _is_troubled_target(target: TargetStatus) -> bool:
 
 def _print(output: Output, found: Status) -> None:
     texts = output.texts
+    if found.woken and (found.woken.restored or any(target.open_breaks for target in found.targets)):
+        woken.show(output, found.woken)
     output.out.print(
         output.table(
             "Pulls",

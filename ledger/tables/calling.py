@@ -81,6 +81,6 @@ person_action = Table(
     words("system"),
     Column("details", JSONB, nullable=False, comment="what the person asked for, never personal data"),
     Column("dossiers", BigInteger, comment="how many were touched, where that is known"),
-    one_of("action", "resend", "replay", "pause", "resume"),
+    one_of("action", "resend", "replay", "pause", "resume", "caught_up"),
     Index("person_action_by_time", "at"),
 )

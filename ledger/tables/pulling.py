@@ -40,6 +40,33 @@ ledger_cluster = Table(
     comment="The PostgreSQL cluster whose transaction numbers dossier.change_no holds.",
 )
 
+ledger_life = Table(
+    "ledger_life",
+    metadata,
+    only_row(),
+    Column(
+        "identity",
+        Text,
+        nullable=False,
+        comment="cluster, timeline, database and table: another one after a restore that PostgreSQL can tell",
+    ),
+    moment("server_started_at", optional=False),
+    moment("since", optional=False, default_now=True),
+    Column("after_run", BigInteger, comment="pull_run.seq of the last run that began before; null: no break is known"),
+    Column(
+        "is_behind",
+        Boolean,
+        nullable=False,
+        comment="a backup was restored: nothing is delivered until everything was read again",
+    ),
+    Column(
+        "caught_up_at",
+        DateTime(timezone=True),
+        comment="when the last restore was over: what a target was told before is not known for sure",
+    ),
+    comment="Since when this ledger lives without a break, and whether it may know less than its targets.",
+)
+
 # --- pulling ---------------------------------------------------------------------------------------------------------
 
 pull_run = Table(
@@ -62,6 +89,13 @@ pull_run = Table(
         nullable=False,
         server_default=text("false"),
         comment="a first load, a full load or a span of the past: it brings what is no news",
+    ),
+    Column(
+        "tells_once",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its system hands out each change only once: after a restore reading on does not bring it again",
     ),
     Column("looks", Integer, comment="of a follower's run: how many looks it adds up; null: any other run"),
     count("pages"),

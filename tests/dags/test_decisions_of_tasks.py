@@ -20,7 +20,7 @@ NOTHING_SENT = {
 }
 ALL_MATCHED = {
     "target": "npsp",
-    **dict.fromkeys(("ours", "theirs", "matched", "in_flight", "healed", "held_back"), 0),
+    **dict.fromkeys(("ours", "theirs", "matched", "in_flight", "healed", "held_back", "waiting"), 0),
     "breaks": {"missing_at_target": 0},
 }
 PULL, PUSH = ("pull_gplx", "summary"), ("push_npsp", "summary")

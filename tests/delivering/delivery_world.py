@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
 from connectors.catalog import FOLDER, load_catalog
-from ledger.intake import start_pull, store_page
+from ledger.intake import finish_pull, start_pull, store_page
 from ledger.sealing import Sealer
 from ledger.types import PageIntake, PullMode
 from schemas.dossier import Dossier
@@ -33,9 +33,16 @@ class World:
     context: Context
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def tell(self, *dossiers: Dossier, cursor: str | None = None) -> None:
-        """Take these in, as if their system had told them just now."""
-        run = start_pull(self.context.engine, system="gplx", mode=PullMode.INCREMENTAL, window=None, started_by="test")
+    def tell(self, *dossiers: Dossier, cursor: str | None = None, tells_once: bool = False) -> None:
+        """Take these in, as if their system had told them just now, and nothing else."""
+        run = start_pull(
+            self.context.engine,
+            system="gplx",
+            mode=PullMode.INCREMENTAL,
+            window=None,
+            started_by="test",
+            tells_once=tells_once,
+        )
         number = next(self._numbers)
         page = PageIntake(
             run_id=run,
@@ -52,6 +59,7 @@ class World:
             mapping_version="1",
         )
         store_page(self.context.engine, self.context.sealer, page)
+        finish_pull(self.context.engine, run, error=None)
 
     def push(self, target: str) -> DeliverReport:
         """Deliver until nothing is left; waits for what comes due again."""
