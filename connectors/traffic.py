@@ -36,6 +36,9 @@ class Retries(Part):
     """After so many failures ..."""
     longest: Duration = timedelta(days=3)
     """... or at the first after it has failed for so long."""
+    alone: Duration = timedelta(days=30)
+    """Where the target took nothing else, so that nothing tells the record's fault from the target's: at the first
+    failure after so long. Longer than any outage; pause a target that is away for longer."""
     share: float = Field(default=0.2, gt=0, le=1)
     """Retries may fail at most this often per call that goes well; more of them wait."""
 

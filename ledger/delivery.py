@@ -19,7 +19,7 @@ import orjson
 from psycopg.rows import dict_row
 from sqlalchemy import Engine, text
 
-from ledger import delivery_sql
+from ledger import delivery_sql, life
 from ledger.engine import Cursor, reading, transaction
 from ledger.feed import expand_feed as expand_feed
 from ledger.rows import open_step_personal, opened
@@ -61,8 +61,9 @@ def claim(
     """
     with transaction(engine) as cursor:
         cursor.execute(delivery_sql.END_EXPIRED_LEASES, {"target": target})
+        caught_up_at = life.caught_up_at(cursor)
         with cursor.connection.cursor(row_factory=dict_row) as named:
-            keys = {"target": target, "owner": owner, "lease_s": lease_s}
+            keys = {"target": target, "owner": owner, "lease_s": lease_s, "caught_up_at": caught_up_at}
             rows: list[dict[str, Any]] = []
             for priority in delivery_sql.NEWS if only_news else delivery_sql.PRIORITIES:
                 rows += _in_turns(named, {**keys, "priority": priority}, limit - len(rows))
@@ -285,7 +286,7 @@ def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Sett
             },
         )
     effects = [effect_of(group) for group in mine]
-    limits = {"most_strikes": patience.strikes, "longest_s": patience.longest_s}
+    limits = {"most_strikes": patience.strikes, "longest_s": patience.longest_s, "alone_s": patience.alone_s}
     settled = cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, "rows": _json(effects)}).fetchall()
     took = {dossier_id: {"waited_s": waited, "aged_s": aged} for dossier_id, waited, aged in settled}
     lasts = {id(group[-1]) for group in mine}

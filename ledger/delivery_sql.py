@@ -13,6 +13,7 @@ NORMAL = 5
 BACKFILL = 9  # first loads, full loads, spans of the past, replays: no news
 PRIORITIES = (URGENT, NORMAL, BACKFILL)
 NEWS = (URGENT, NORMAL)
+ALONE = "; given up after so long, with no other message to compare with"
 BUCKETS = 64  # agencies take turns by their bucket
 
 # --- feed -------------------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ CLAIM = """
     WHERE delivery.target = %(target)s AND delivery.dossier_id = next.dossier_id
     RETURNING delivery.dossier_id, token, acked_version, acked_step, acked_fingerprint, known, attempts,
               sending_phase, sending_version, sending_step, sending_at, next.bucket,
-              coalesce(coalesce(last_at, wanted_since) <= (SELECT caught_up_at FROM ledger_life), false) AS is_unsure
+              coalesce(coalesce(last_at, wanted_since) <= %(caught_up_at)s, false) AS is_unsure
 """
 CLAIMED_DOSSIERS = """
     SELECT id, code, version, last_step, first_step_at, last_step_at, personal, attributes,
@@ -247,7 +248,8 @@ RECORD_GIVEN_UP = """
     ON CONFLICT DO NOTHING
 """
 # A failure is a strike against the record when the target took another one since this record's last try: what ails the
-# target as a whole is nobody's fault. Enough strikes, or the first after too long, and the record is given up.
+# target as a whole is nobody's fault. Enough strikes, or the first after too long, and the record is given up. One that
+# is all the target gets can be compared with nothing: it is given up after a time that no outage lasts.
 SETTLE = f"""
     WITH effect AS (
         SELECT * FROM json_to_recordset(%(rows)s) AS effect (
@@ -267,15 +269,17 @@ SETTLE = f"""
                     ELSE 'due'
                 END
             END AS state,
-            failing.is_strike, held.priority AS former_priority, held.wanted_since, held.changed_since
+            failing.is_strike, failing.gave_up AND NOT failing.is_strike AS gave_up_alone,
+            held.priority AS former_priority, held.wanted_since, held.changed_since
         FROM effect
         JOIN delivery held ON held.target = %(target)s AND held.dossier_id = effect.dossier_id
         LEFT JOIN target_gate gate ON gate.target = %(target)s
         CROSS JOIN LATERAL (
-            SELECT is_strike, is_strike AND (
-                held.strikes + 1 >= %(most_strikes)s
-                OR held.failing_since <= now() - make_interval(secs => %(longest_s)s)
-            ) AS gave_up
+            SELECT is_strike, coalesce(CASE WHEN is_strike
+                THEN held.strikes + 1 >= %(most_strikes)s
+                    OR held.failing_since <= now() - make_interval(secs => %(longest_s)s)
+                ELSE held.failing_since <= now() - make_interval(secs => %(alone_s)s)
+            END, false) AS gave_up
             FROM (SELECT coalesce(gate.taken_at > held.last_at, false)) AS healthy (is_strike)
         ) failing
     )
@@ -296,7 +300,9 @@ SETTLE = f"""
         sending_version = CASE WHEN after.ending = 'in_doubt' THEN after.doubt_version END,
         sending_step = CASE WHEN after.ending = 'in_doubt' THEN after.doubt_step END,
         sending_at = CASE WHEN after.ending = 'in_doubt' THEN coalesce(sending_at, now()) END,
-        last_outcome = after.outcome, last_reason = after.reason, last_at = now()
+        last_outcome = after.outcome, last_at = now(),
+        last_reason = after.reason || CASE WHEN after.gave_up_alone AND after.ending IN ('retry', 'in_doubt')
+                                           THEN '{ALONE}' ELSE '' END
     FROM after
     WHERE delivery.target = %(target)s AND delivery.dossier_id = after.dossier_id
     RETURNING delivery.dossier_id,

@@ -101,6 +101,12 @@ def catch_up(cursor: Cursor) -> None:
     cursor.execute(_CATCH_UP)
 
 
+def caught_up_at(cursor: Cursor) -> datetime | None:
+    """When the last restore was over; ``None``: there was none."""
+    row = cursor.execute("SELECT caught_up_at FROM ledger_life").fetchone()
+    return row[0] if row else None
+
+
 def confirm(engine: Engine, *, by: str) -> bool:
     """A person says that the ledger knows all that was told; False when nothing waited for that."""
     with transaction(engine) as cursor:

@@ -191,11 +191,13 @@ class Settlement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """When a record that fails again and again is given up: after ``strikes`` failures, or the first after
-    ``longest_s`` seconds of failing. Only failures while the target takes other records count.
+    ``longest_s`` seconds of failing. Only failures while the target takes other records count; where it takes none,
+    the first after ``alone_s`` seconds ends it.
     """
 
     strikes: int = 25
     longest_s: float = 3 * 86400.0
+    alone_s: float = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

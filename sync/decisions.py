@@ -5,7 +5,8 @@ from typing import Any
 
 from connectors.api import Held, Outcome, Verdict
 from connectors.catalog_models import InDoubt
-from ledger.types import Claimed, Phase, Settled
+from connectors.traffic import Retries
+from ledger.types import Claimed, Patience, Phase, Settled
 
 _BASE_DELAY_S = 2.0
 _MAX_DELAY_S = 300.0
@@ -18,6 +19,15 @@ def backoff_s(attempts: int, asked_s: float | None, draw: Callable[[float, float
     """
     ceiling = min(_MAX_DELAY_S, _BASE_DELAY_S * 2 ** min(attempts, 16))
     return max(draw(0.0, ceiling), asked_s or 0.0)
+
+
+def patience(retries: Retries) -> Patience:
+    """When a record is given up, in the ledger's terms."""
+    return Patience(
+        strikes=retries.attempts,
+        longest_s=retries.longest.total_seconds(),
+        alone_s=retries.alone.total_seconds(),
+    )
 
 
 def settled(verdict: Verdict, policy: InDoubt) -> Settled:

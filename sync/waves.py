@@ -89,8 +89,7 @@ class Waves:
         self._codes = OtherCodes(self.context.engine, self.entry)
         is_strict = self.entry.catalogues is not None and self.entry.catalogues.blocking
         self._published = PublishedCodes.of(self.context.engine, self.entry) if is_strict else PublishedCodes({})
-        retries = self.entry.retries
-        self._patience = Patience(strikes=retries.attempts, longest_s=retries.longest.total_seconds())
+        self._patience = decisions.patience(self.entry.retries)
 
     @property
     def progress(self) -> int:

@@ -31,7 +31,7 @@ def _backlog(world: World) -> None:
 
 @pytest.mark.usefixtures("_backlog")
 def test_a_claim_neither_sorts_nor_walks_the_backlog(database_url: str) -> None:
-    keys = {"target": "npsp", "priority": NORMAL, "owner": uuid4(), "lease_s": 60.0}
+    keys = {"target": "npsp", "priority": NORMAL, "owner": uuid4(), "lease_s": 60.0, "caught_up_at": None}
     keys |= {"buckets": list(range(BUCKETS)), "share": 2, "limit": 100}
     nodes = _plan(database_url, CLAIM, keys)
     assert not {"Sort", "Seq Scan"} & {node["Node Type"] for node in nodes}, json.dumps(nodes[0], indent=1)

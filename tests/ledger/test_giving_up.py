@@ -60,6 +60,25 @@ def test_a_record_that_failed_for_too_long_is_given_up_at_its_next_strike(world:
     assert world.delivery().state == "dead"
 
 
+def test_a_record_that_is_all_a_target_ever_gets_is_given_up_in_the_end_and_says_that_nothing_proves_it_wrong(
+    world: World,
+) -> None:
+    alone = Patience(strikes=99, longest_s=3600, alone_s=86400)
+    world.store(dossier())
+    fail(world, patience=alone)
+    world.execute("UPDATE delivery SET failing_since = now() - interval '23 hours'")
+    fail(world, patience=alone)
+    assert world.delivery().state == "due"
+    world.execute("UPDATE delivery SET failing_since = now() - interval '25 hours'")
+    fail(world, patience=alone, reason="HTTP 500")
+    assert world.delivery().state == "dead"
+    (group,) = dead_groups(world.engine, "npsp")
+    assert group.reason == "HTTP 500; given up after so long, with no other message to compare with"
+    assert resend_dead(world.engine, "npsp", by="an") == 1
+    fail(world, patience=alone)
+    assert world.delivery().state == "due", "sent again by a person, it gets all of its time again"
+
+
 def test_a_success_forgives_all_failures(world: World) -> None:
     world.store(dossier())
     for _ in range(3):
