@@ -23,6 +23,7 @@ from connectors.soap import encoding
 from connectors.soap.multipart import root_part
 from connectors.soap.operations import Operation, Records
 from connectors.soap.shapes import is_nil, to_record, to_value
+from connectors.xml_letters import fit
 from connectors.xml_text import NotXml, parse
 
 ENVELOPES = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
@@ -137,10 +138,15 @@ class _Reading:
         )
         whole: list[bytes] | None = []
         kept: list[etree._Element] = []
-        try:
+
+        def arriving() -> Iterator[bytes]:
             for chunk in _xml(self._answer):
                 if whole is not None:
                     whole.append(chunk)
+                yield chunk
+
+        try:
+            for chunk in fit(arriving()):
                 parser.feed(chunk)
                 events: Iterator[Any] = parser.read_events()
                 for _, element in events:
@@ -279,7 +285,7 @@ def _parsed(answer: Streamed, operation: Operation, verify: Verify | None) -> tu
     """The tree of a whole message and its bytes; encoded ones made plain."""
     data = b"".join(_xml(answer))
     try:
-        root = parse(data)
+        root = parse(b"".join(fit(iter((data,)))) if verify is None else data)
         _raise_fault(root)  # who cannot sign in gets no signed answer either
         if verify is not None:
             verify(root)

@@ -13,9 +13,13 @@ from connectors.api import CheckStatus
 from connectors.catalog import load_catalog
 from connectors.catalog_models import PullStyle, SourceProtocol
 from connectors.errors import ConnectorError
+from connectors.http import Streamed
+from connectors.soap import answers
+from schemas.identifiers import dossier_long, dossier_short
 from sync.check import check
 from sync.redrive import redrive
 
+SOAP = (SourceProtocol.SOAP, SourceProtocol.SOAP_JOBS)
 RULES = {
     "unknown-status": {"unknown-code"},
     "bad-date": {"datetime"},
@@ -134,3 +138,34 @@ def test_once_the_mapping_is_mended_every_record_comes_in(bench: Bench, broken: 
     assert (report.tried, report.still_set_aside) == (len(rows), 0)
     assert bench.quarantined() == []
     assert must.keys() <= bench.held().keys()
+
+
+@pytest.mark.parametrize(
+    "system", [name for name in SYSTEMS if load_catalog().source(name).protocol in SOAP], indirect=True
+)
+def test_p1_a_letter_that_xml_forbids_sets_its_record_aside_and_its_neighbours_arrive(
+    bench: Bench, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As systems write it that escape whatever a person pasted: the whole document is no XML any more."""
+    must, truth = system.must_hold(), system.truth()
+    lost = next(source_id for source_id in reversed(must) if source_id in truth)
+    code = dossier_short(truth[lost]["code"])
+    names = [name.encode() for name in (code, dossier_long(code), lost)]
+    came = answers._xml
+
+    def written_badly(answer: Streamed) -> Iterator[bytes]:
+        data = b"".join(came(answer))
+        for name in names:
+            data = data.replace(b">%b<" % name, b">%b&#x1F;<" % name)
+        yield data
+
+    monkeypatch.setattr(answers, "_xml", written_badly)
+    bench.pull_homes()
+    bench.pull()
+    held = bench.held()
+    assert {source_id: held.get(source_id) for source_id in must.keys() - {lost}} == {
+        source_id: state for source_id, state in must.items() if source_id != lost
+    }
+    assert lost not in held
+    rows = bench.quarantined()
+    assert {row.rule for row in rows} == {"encoding"}

@@ -48,6 +48,21 @@ def test_the_raw_bytes_of_each_page_are_an_envelope_with_its_own_records(serve, 
         assert found == page.records
 
 
+@pytest.mark.parametrize("count", [5, 25])
+def test_p1_a_letter_that_xml_forbids_spoils_its_text_and_nothing_else(serve, contract, count):
+    extras = {3: "<ghiChu>M&#x1F;u &#0;1</ghiChu>", 4: "<ghiChu>M\x0bu</ghiChu>"}
+    reply = answer(listing(ho_so(f"A{number}", extra=extras.get(number, "")) for number in range(count)))
+    pages = pull(source_of(serve(reply), contract, NO_PAGES))
+    assert keys(pages) == [f"A{number}" for number in range(count)]
+    notes = {record["ma"]: record["ghiChu"] for record in rows(pages) if "ghiChu" in record}
+    assert notes == {"A3": "M\ufffdu \ufffd1", "A4": "M\ufffdu"}
+    if len(pages) == 1:
+        assert pages[0].raw == reply.body, "what is archived is what came"
+    entry = {**NO_PAGES, "answer": {"records": "danhSach.hoSo"}}
+    again = pull(source_of(serve(Reply(200, pages[0].raw, "text/xml")), contract, entry))
+    assert rows(again) == pages[0].records
+
+
 def test_nothing_of_what_is_cut_stays(serve, contract):
     person = "<nguoi><ten>Đỗ Thị Mẫu</ten><tuoi>30</tuoi></nguoi>"
     for count in (5, 25):
