@@ -170,10 +170,6 @@ def resume(
     def work(output: Output) -> ExitCode:
         from cli.commands import pause as command
 
-        if after_restore:
-            return command.caught_up(output)
-        if target is None:
-            raise typer.BadParameter("name a target, or say --after-restore")
-        return command.resume(output, target)
+        return command.caught_up(output) if after_restore else command.resume(output, target)
 
     do(lang, work)

@@ -53,6 +53,10 @@ _VI = {
     "our certificate {file} is good until {day}": "chứng thư số {file} của ta còn hiệu lực đến {day}",
     # not well
     "our certificate {file} is good until {day} only": "chứng thư số {file} của ta chỉ còn hiệu lực đến {day}",
+    "the certificate of {host} is good until {day} only": "chứng thư số của {host} chỉ còn hiệu lực đến {day}",
+    "Tell the owner of the system: once it is over, no call gets through": (
+        "Báo đơn vị quản lý hệ thống: khi hết hạn sẽ không gọi được nữa"
+    ),
     "our certificate {file} ended on {day}": "chứng thư số {file} của ta đã hết hạn ngày {day}",
     "{good} of {all} records are understood; set aside: {reasons}; unknown codes: {codes}": (
         "hiểu được {good}/{all} bản ghi; cách ly: {reasons}; mã chưa biết: {codes}"
@@ -132,6 +136,10 @@ _VI = {
     "there is no source '{name}'": "không có hệ thống nguồn '{name}'",
     "there is no target '{name}'": "không có hệ thống đích '{name}'",
     "{file} is there already.": "{file} đã có.",
+    "No target is named.": "Chưa nêu tên hệ thống đích.",
+    "Write hosync resume TARGET, or hosync resume --after-restore.": (
+        "Viết hosync resume TARGET, hoặc hosync resume --after-restore."
+    ),
     "Start everything with `hosync up`, or set HOSYNC_DATABASE_URL to a PostgreSQL that runs.": (
         "Khởi động bằng `hosync up`, hoặc đặt HOSYNC_DATABASE_URL tới một PostgreSQL đang chạy."
     ),

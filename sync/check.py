@@ -14,7 +14,7 @@ from connectors import connections, factory
 from connectors.api import CheckResult, CheckStatus
 from connectors.catalog import contract_path
 from connectors.catalog_models import SourceEntry, TargetEntry
-from connectors.certificates import certificate_checks
+from connectors.certificates import certificate_checks, server_certificate_checks
 from connectors.errors import ConnectorError
 from mappings import examples
 from mappings.errors import MappingError
@@ -87,6 +87,7 @@ def _of_system(
     try:
         settings = connections.resolve(entry.connection)
         yield from certificate_checks(settings, now)
+        yield from server_certificate_checks(settings, now)
         if isinstance(entry, TargetEntry):
             yield _contract(entry)
             target = factory.open_target(entry, settings)

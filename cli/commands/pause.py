@@ -38,8 +38,11 @@ def caught_up(output: Output) -> ExitCode:
     return ExitCode.OK
 
 
-def resume(output: Output, target: str) -> ExitCode:
+def resume(output: Output, target: str | None) -> ExitCode:
     """Let deliveries go on."""
+    if target is None:
+        step = "Write hosync resume TARGET, or hosync resume --after-restore."
+        raise UserError("No target is named.", where="hosync resume", next_step=step, code=ExitCode.USAGE)
     with Context.from_env() as context:
         name = context.catalog.target(target).system
         was_paused = gate.resume(context.engine, name, by=person())

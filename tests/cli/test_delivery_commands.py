@@ -170,3 +170,31 @@ def test_who_did_what_by_hand_is_told(hosync: Run) -> None:
     assert "unknown procedure" in shown.stdout
     assert "2126-01-01" in shown.stdout
     assert "province" not in shown.stdout
+
+
+@pytest.mark.usefixtures("_three_dead")
+def test_a_restored_ledger_says_what_is_held_back_and_how_to_go_on(hosync: Run, engine: Engine) -> None:
+    assert "restored" not in hosync("status").stdout
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE ledger_life SET identity = 'that of the backup'"))
+        connection.execute(text("UPDATE pull_run SET fetched = 3, new_ = 3, tells_once = true"))
+    shown = hosync("status", "--lang", "vi")
+    assert shown.returncode == 1
+    for words in ("vừa được khôi phục", "hosync pull gplx", "hosync resume --after-restore"):
+        assert words in shown.stdout
+    told = json.loads(hosync("status", "--json").stdout)
+    assert {**told["woken"], "since": ""} == {
+        "since": "",
+        "restored": True,
+        "unread": ["gplx"],
+        "telling_once": ["gplx"],
+    }
+    refused = hosync("replay", "npsp", "--from", "2026-03-02", "--to", "2026-03-03")
+    assert refused.returncode == 1
+    assert "restored from a backup" in refused.stderr
+    assert hosync("resume").returncode == 2
+    assert "go on with the next push" in hosync("resume", "--after-restore").stdout
+    assert "No restored ledger" in hosync("resume", "--after-restore").stdout
+    assert json.loads(hosync("status", "--json").stdout)["woken"] is None
+    (last, *_) = json.loads(hosync("audit", "--json").stdout)["actions"]
+    assert (last["action"], last["system"]) == ("caught_up", "ledger")
