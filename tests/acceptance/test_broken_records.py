@@ -139,9 +139,7 @@ def test_once_the_mapping_is_mended_every_record_comes_in(bench: Bench, broken: 
     assert must.keys() <= bench.held().keys()
 
 
-@pytest.mark.parametrize(
-    "system", [name for name in SYSTEMS if catalog().source(name).protocol in SOAP], indirect=True
-)
+@pytest.mark.parametrize("system", [name for name in SYSTEMS if catalog().source(name).protocol in SOAP], indirect=True)
 def test_p1_a_letter_that_xml_forbids_sets_its_record_aside_and_its_neighbours_arrive(
     bench: Bench, system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
