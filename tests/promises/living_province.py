@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +12,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+
+import forked
 
 from connectors.catalog import load_catalog
 from schemas.identifiers import dossier_short
@@ -50,31 +51,17 @@ class Province:
 
     def hosync(self, *arguments: str, ok: Sequence[int] = (0,)) -> Any:
         """Run a command to its end and give back its JSON document."""
-        done = subprocess.run(
-            [str(HOSYNC), *arguments, "--json"],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        done = forked.run(*arguments, "--json", env=self.environment)
         assert done.returncode in ok, f"hosync {arguments} ended with {done.returncode}: {done.stderr[-2000:]}"
         return json.loads(done.stdout)
 
     def command(self, *arguments: str) -> None:
         """Run a command that prints no document to its end."""
-        subprocess.run([str(HOSYNC), *arguments], env=self.environment, cwd=ROOT, capture_output=True, check=True)
+        forked.run(*arguments, env=self.environment, check=True)
 
-    def start(self, *arguments: str, json_too: bool = True) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, json_too: bool = True) -> forked.Running:
         """Start a command, to be killed."""
-        return subprocess.Popen(
-            [str(HOSYNC), *arguments, *(["--json"] if json_too else [])],
-            env=self.environment,
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        return forked.start(*arguments, *(["--json"] if json_too else []), env=self.environment)
 
     def ask(self, server: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         """One control call to a server of the sandbox."""
@@ -127,7 +114,7 @@ class Province:
             sleep(0.1)
         self.hosync("pull", *CALLERS)
 
-    def kill_after(self, process: subprocess.Popen[bytes], server: str, more: int) -> bool:
+    def kill_after(self, process: forked.Running, server: str, more: int) -> bool:
         """SIGKILL the process once ``more`` writes were applied; False when it ended before."""
         before = self._applied(server)
         deadline = monotonic() + PATIENCE_S
@@ -136,7 +123,7 @@ class Province:
                 return False
             assert monotonic() < deadline, "the process neither ended nor wrote"
             sleep(0.005)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         return True
 

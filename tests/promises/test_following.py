@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
+from forked import Running
 from living_province import PATIENCE_S, TARGETS, Province
 from sqlalchemy import Engine, text
 
@@ -20,6 +19,7 @@ pytestmark = pytest.mark.timeout(600)
 # Of each way to be told of changes one: newest first, changed since, mailbox, files, calls.
 SOURCES = ("igate", "dkkd", "xaydung", "tanso", "giaoduc", "vbdlis", "ilis")
 PROVINCE_SIZE = 300
+STEPS = ("CapNhatTienDoHoSoMC", "UpdateDocumentTraces")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def read_once(province: Province, endpoint: str) -> Province:
 
 
 @contextmanager
-def _following(province: Province) -> Iterator[subprocess.Popen[bytes]]:
+def _following(province: Province) -> Iterator[Running]:
     """A follower for the length of the block, ended as Ctrl-C ends it."""
     process = province.start("follow", json_too=False)
     try:
@@ -104,10 +104,24 @@ def test_p3_p5_of_two_followers_one_is_killed_and_no_target_holds_anything_twice
             moving.result()
         _until(lambda: _is_everywhere(read_once), "the one that is left does not finish")
     for target in ("npsp", "province", "feed"):
-        applied = Counter(
-            (write["operation"], write["code"], write["key"], write["body_hash"]) for write in read_once.writes(target)
-        )
-        assert [message for message, times in applied.items() if times > 1] == [], target
+        assert _applied_twice(read_once.writes(target)) == [], target
+
+
+def _applied_twice(writes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was applied a second time.
+
+    A step whose sender was killed comes again, as it must. Where a newer record has come before it, it moves the state
+    once more, for a moment: that is no second step, as long as it is the last one that was told.
+    """
+    found, known, last = [], set(), dict[str, tuple[str, ...]]()
+    for write in writes:
+        message = (write["operation"], write["code"], write["key"], write["body_hash"])
+        if message in known and (write["effect"] != "updated" or last.get(write["code"]) != message):
+            found.append(write)
+        known.add(message)
+        if write["operation"] in STEPS:
+            last[write["code"]] = message
+    return found
 
 
 def test_a_system_that_fails_holds_up_no_other_and_is_named(read_once: Province) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 
+import forked
 import pytest
-from living_province import HOSYNC, ROOT, Province
+from living_province import Province
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,15 +33,7 @@ def test_preview_shows_what_each_target_would_get_and_hides_who_it_is_about(prov
 
 def _as_people_see_it(province: Province, *without: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in province.environment.items() if name not in without}
-    return subprocess.run(
-        [str(HOSYNC), "preview", "igate", "-n", "1"],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    return forked.run("preview", "igate", "-n", "1", env=environment, check=True)
 
 
 def test_preview_says_what_the_ledger_knows_and_works_without_one(province: Province) -> None:
