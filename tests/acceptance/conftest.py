@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit import SYSTEMS, Bench, System, endpoint, running, system_of, tells_once
+from kit import SYSTEMS, Bench, System, catalog, endpoint, running, running_alone, system_of, tells_once
 
-from connectors.catalog import load_catalog
 from connectors.catalog_models import PullStyle
 from ledger.engine import open_engine
 from ledger.sealing import Sealer
@@ -40,7 +39,7 @@ def system(
     if not tells_once(request.param):
         yield system_of(request.param, told)
         return
-    with running(tmp_path, [request.param]) as own:
+    with running_alone(tmp_path, request.param) as own:
         connections = {**told["connections"], **own["connections"]}
         for name, value in own["connections"].items():
             monkeypatch.setenv(name, value)
@@ -53,6 +52,6 @@ def bench(system: System, own_database_url: str, sealer: Sealer, data_key: bytes
     with ExitStack() as stack:
         engine = open_engine(own_database_url)
         stack.callback(engine.dispose)
-        calls_us = load_catalog().source(system.name).pull.style is PullStyle.INBOUND
+        calls_us = catalog().source(system.name).pull.style is PullStyle.INBOUND
         address = stack.enter_context(endpoint(own_database_url, data_key)) if calls_us else None
         yield Bench.of(system, engine, sealer, address)

@@ -16,12 +16,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 import yaml
+from processes import PROCESSES
 from sqlalchemy import Engine, text
 
 import mappings
@@ -36,6 +39,9 @@ from ledger.sealing import Sealer
 from mappings import coverage, yamllines
 from mappings.mapping import load_file
 from sandbox.connections import CONNECTIONS
+from sandbox.home import SandboxHome
+from sandbox.http import listen
+from sandbox.servers import listeners_of, run_servers
 from schemas.states import TERMINAL
 from sync.context import Context
 from sync.inbound_app import PREFIX, create_server_app
@@ -49,6 +55,7 @@ WINDOW_DAYS = 31  # few windows, so that a reader can be killed in each
 PAGES = 4  # about so many, whatever the system's size
 PATIENCE_S = 60.0
 SYSTEMS = [entry.system for entry in load_catalog().sources]
+catalog = cache(load_catalog)  # the shipped one, read once
 TRUTH_IS_HELD = text("""
     SELECT source_id, home_state AS state FROM dossier WHERE home_system = :system
     UNION ALL
@@ -108,7 +115,7 @@ class System:
         A system that is asked about open dossiers is not asked about others, and one that lists what it works on no
         longer lists what is long at its end.
         """
-        entry = load_catalog().source(self.name)
+        entry = catalog().source(self.name)
         leaves_out = entry.pull.style in (PullStyle.OPEN_LIST, PullStyle.SNAPSHOT) or entry.pull.open_list
         return {
             source_id: row["state"]
@@ -155,20 +162,48 @@ def running(folder: Path, names: Iterable[str] = SYSTEMS) -> Iterator[Mapping[st
         process.wait(30)
 
 
+@contextmanager
+def running_alone(folder: Path, name: str) -> Iterator[Mapping[str, Any]]:
+    """The servers of one source in one process, which is there in a moment; gives what ``sandbox.json`` says."""
+    home, servers = SandboxHome(folder), {name, CONNECTIONS[name].server}
+    home.settle(seed=None, size=SIZE, as_of=AS_OF)
+    ready, tell = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_serve, args=(home, servers, tell))
+    process.start()
+    tell.close()
+    try:
+        ports = ready.recv()
+        for server in servers:
+            urllib.request.urlopen(f"http://127.0.0.1:{ports[server]}/_sandbox/health", timeout=PATIENCE_S).close()
+        home.announce(ports)
+        yield json.loads(home.announcement.read_text("utf-8"))
+    finally:
+        process.kill()
+        process.join(30)
+
+
+def _serve(home: SandboxHome, names: Iterable[str], tell: Connection) -> None:
+    listeners = {listener: listen() for name in names for listener in listeners_of(name)}
+    ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
+    home.write_ports(ports)
+    tell.send(ports)  # whoever connects from now on waits until they answer
+    run_servers(home, listeners)
+
+
 def tells_ratings(name: str) -> bool:
     """Whether a source tells how citizens rate, and nothing of dossiers."""
-    return mapping_of(load_catalog().source(name)).tells == "rating"
+    return mapping_of(catalog().source(name)).tells == "rating"
 
 
 def tells_once(name: str) -> bool:
     """Whether a source hands out what it has only once, so that every test needs one of its own."""
-    entry = load_catalog().source(name)
+    entry = catalog().source(name)
     return entry.pull.style in (PullStyle.QUEUE, PullStyle.INBOUND) or entry.protocol is SourceProtocol.FILES
 
 
 def system_of(name: str, told: Mapping[str, Any]) -> System:
     """One source of the running sandbox, to be read in about ``PAGES`` pages, as late as its homes are."""
-    found = System(name, tuple(homes_of(load_catalog().source(name))), told)
+    found = System(name, tuple(homes_of(catalog().source(name))), told)
     if found.homes:
         found.live_on(timedelta())
     return replace(found, page_size=max(2, len(found.must_hold()) // PAGES))
@@ -220,8 +255,8 @@ class Bench:
     @classmethod
     def of(cls, system: System, engine: Engine, sealer: Sealer, calls_come_to: str | None = None) -> Bench:
         """With the shipped catalog in small pages."""
-        catalog = with_pages_of(load_catalog(), system.name, system.page_size)
-        return cls(system, Context(engine=engine, sealer=sealer, catalog=catalog), calls_come_to)
+        shrunk = with_pages_of(catalog(), system.name, system.page_size)
+        return cls(system, Context(engine=engine, sealer=sealer, catalog=shrunk), calls_come_to)
 
     @property
     def entry(self) -> SourceEntry:

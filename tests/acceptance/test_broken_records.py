@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit import SYSTEMS, Bench, System, mapping_of, newest, tells_once
+from kit import SYSTEMS, Bench, System, catalog, mapping_of, newest, tells_once
 
 from connectors.api import CheckStatus
-from connectors.catalog import load_catalog
 from connectors.catalog_models import PullStyle, SourceProtocol
 from connectors.errors import ConnectorError
 from sync.check import check
@@ -33,13 +32,13 @@ def broken(system: System) -> Iterator[System]:
 
 def _has_dates(name: str) -> bool:
     """Whether the mapping of a source reads any moment; else a broken one does no harm."""
-    fields = mapping_of(load_catalog().source(name)).sections["dossier"].fields.values()
+    fields = mapping_of(catalog().source(name)).sections["dossier"].fields.values()
     return any(getattr(spec, "converter", None) == "datetime" for spec in fields)
 
 
 def _cases() -> Iterator[tuple[str, str]]:
     for name in SYSTEMS:
-        entry = load_catalog().source(name)
+        entry = catalog().source(name)
         for how in RULES:
             # A file whose columns are wrong is refused whole, and a call without a code at the door: tested there.
             refused = (entry.protocol is SourceProtocol.FILES and how == "renamed-field") or (
@@ -75,7 +74,7 @@ def test_a_broken_record_is_set_aside_and_its_neighbours_arrive(bench: Bench, br
 
 
 @pytest.mark.parametrize(
-    "system", [name for name in SYSTEMS if load_catalog().source(name).protocol is SourceProtocol.FILES], indirect=True
+    "system", [name for name in SYSTEMS if catalog().source(name).protocol is SourceProtocol.FILES], indirect=True
 )
 def test_a_file_with_the_wrong_columns_is_refused_whole_and_the_others_arrive(bench: Bench, broken: System) -> None:
     must, truth = bench.system.must_hold(), bench.system.truth()
@@ -91,7 +90,7 @@ def test_a_file_with_the_wrong_columns_is_refused_whole_and_the_others_arrive(be
 
 @pytest.mark.parametrize(
     "system",
-    [name for name in SYSTEMS if load_catalog().source(name).pull.style is PullStyle.INBOUND],
+    [name for name in SYSTEMS if catalog().source(name).pull.style is PullStyle.INBOUND],
     indirect=True,
 )
 def test_a_call_that_names_no_dossier_is_refused_at_the_door(bench: Bench, broken: System) -> None:

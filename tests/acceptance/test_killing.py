@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing
 import os
 import signal
 from datetime import timedelta
 
 import pytest
-from kit import SYSTEMS, Bench, System
+from kit import SYSTEMS, Bench, System, catalog
+from processes import PROCESSES
 
-from connectors.catalog import load_catalog
 from connectors.catalog_models import SourceProtocol
 from ledger.engine import open_engine
 from ledger.sealing import Sealer
 
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["kit"])
 _MOST_RUNS = 60
 
 
@@ -35,7 +32,7 @@ def _pull_until(system: System, url: str, key: bytes, pages: int) -> None:
 
 
 def _run_until(system: System, url: str, key: bytes, pages: int) -> int:
-    process = _PROCESSES.Process(target=_pull_until, args=(system, url, key, pages))
+    process = PROCESSES.Process(target=_pull_until, args=(system, url, key, pages))
     process.start()
     process.join(120)
     assert process.exitcode is not None, "the reader neither ends nor dies"
@@ -60,7 +57,7 @@ def test_killed_at_every_page_it_resumes_and_loses_nothing(
 
 def _is_asked(name: str) -> bool:
     """Whether we talk to the system; nobody is asked where files are dropped or we are called."""
-    return load_catalog().source(name).protocol not in (SourceProtocol.FILES, SourceProtocol.INBOUND)
+    return catalog().source(name).protocol not in (SourceProtocol.FILES, SourceProtocol.INBOUND)
 
 
 @pytest.mark.parametrize("mode", ["drop", "503", "cut", "html-200"])
@@ -74,7 +71,7 @@ def test_a_passing_fault_on_the_way_is_got_over(bench: Bench, mode: str) -> None
 
 
 def _has_sessions(name: str) -> bool:
-    options = json.dumps(load_catalog().source(name).options.model_dump(mode="json"))
+    options = json.dumps(catalog().source(name).options.model_dump(mode="json"))
     return name in ("gplx", "igate") or any(f'"{kind}"' in options for kind in ("oauth2", "lgsp", "session"))
 
 

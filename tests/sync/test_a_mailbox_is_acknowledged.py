@@ -6,7 +6,6 @@ The real mailbox of the sandbox, the real source, the real ledger.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import PROCESSES
 from sqlalchemy import text
 
 from connectors.catalog import FOLDER, Catalog, load_entry
@@ -32,7 +32,6 @@ from sync.pull import PullReport, plan, pull
 AS_OF = datetime.fromisoformat("2026-06-30T17:00:00+07:00")
 PATIENCE_S = 60.0
 ACKNOWLEDGING = "updateStatusReceiver"
-_PROCESSES = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ def test_p3_killed_before_it_acknowledges_it_gets_the_messages_again_and_doubles
 ) -> None:
     mailbox.control("faults", {"mode": "slow", "seconds": 3600, "times": 1000, "operation": ACKNOWLEDGING})
     variables = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_CONN_")}
-    process = _PROCESSES.Process(target=_pull, args=(own_database_url, data_key, variables))
+    process = PROCESSES.Process(target=_pull, args=(own_database_url, data_key, variables))
     process.start()
     deadline = time.monotonic() + PATIENCE_S
     while ledger.stored() == 0:
