@@ -23,12 +23,19 @@ from ledger.engine import open_engine
 from ledger.migrate import upgrade
 from ledger.sealing import Sealer
 
-# Hundreds of databases are made and dropped; in memory that takes a tenth of the time. All processes of a test look into
+# Hundreds of databases are made and dropped; in memory that takes a tenth of the time. All processes of a test look at
 # the same variable.
 _MEMORY, _ROOM = Path("/dev/shm"), 6 << 30
-if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
-    if not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
-        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+
+def _is_fit(folder: Path) -> bool:
+    if not os.access(folder, os.W_OK) or os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        return False
+    return shutil.disk_usage(folder).free > _ROOM
+
+
+if "TMPDIR" not in os.environ and _is_fit(_MEMORY):
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 # The same examples in every run. How long one may take says how busy the machine is, and nothing about the code.
 settings.register_profile("hosync", deadline=None, derandomize=True)
