@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -120,20 +121,21 @@ class _Clock:
     def is_over(self) -> bool:
         return self._end is not None and time.monotonic() >= self._end
 
-    def wait_for(self, backlog: Backlog) -> bool:
+    def wait_for(self, backlog: Backlog, sleep: Callable[[float], object]) -> bool:
         """Sleep until something becomes due, within the patience left; False when there is nothing to wait for."""
         moments = [moment for moment in (backlog.next_due_at, backlog.next_lease_end) if moment is not None]
-        return bool(moments) and self.wait_until(min(moments))
+        return bool(moments) and self.wait_until(min(moments), sleep)
 
-    def wait_until(self, moment: datetime | None) -> bool:
+    def wait_until(self, moment: datetime | None, sleep: Callable[[float], object] = time.sleep) -> bool:
         """Sleep until ``moment``; False when that is beyond the patience left, or nobody knows when."""
         if moment is None:
             return False
         pause = max((moment - now()).total_seconds(), _SHORTEST_PAUSE_S)
         if pause > self._patience_s:
             return False
-        time.sleep(pause)
-        self._patience_s -= pause
+        began = time.monotonic()
+        sleep(pause)
+        self._patience_s -= time.monotonic() - began
         return True
 
 
@@ -159,6 +161,7 @@ class _Course:
         self._fruitless = 0
         self._failed = False
         self._guard = threading.Lock()
+        self._settled, self._batches = threading.Condition(self._guard), 0
 
     def expand(self) -> None:
         """Make due what changed."""
@@ -170,7 +173,9 @@ class _Course:
         try:
             self._run(waves, gate, clock)
         except BaseException:
-            self._failed = True
+            with self._settled:
+                self._failed = True
+                self._settled.notify_all()
             raise
         finally:
             waves.give_back()
@@ -184,6 +189,7 @@ class _Course:
                     continue
                 return
             self.expand()
+            batches = self._batches
             size = self._take()
             rows = delivery.claim(
                 self._context.engine,
@@ -197,12 +203,18 @@ class _Course:
             )
             self._put_back(size - len(rows))
             if not rows:
-                if clock.wait_for(delivery.backlog(self._context.engine, self._entry.system)):
+                backlog = delivery.backlog(self._context.engine, self._entry.system)
+                if clock.wait_for(backlog, partial(self._sleep, batches)):
                     continue
                 return
             before, known = waves.progress, Counter(waves.counts)
             waves.process(rows)
             self._add(waves.counts - known, fruitful=waves.progress > before)
+
+    def _sleep(self, batches: int, longest_s: float) -> None:
+        """What is leased may be the other lane's, which is done with it long before the lease ends."""
+        with self._settled:
+            self._settled.wait_for(lambda: self._failed or self._batches != batches, longest_s)
 
     def _take(self) -> int:
         with self._guard:
@@ -218,5 +230,7 @@ class _Course:
         with self._guard:
             self.counts += counts
             self._fruitless = 0 if fruitful else self._fruitless + 1
+            self._batches += 1
+            self._settled.notify_all()
             if self._on_batch:
                 self._on_batch(dict(self.counts))

@@ -178,3 +178,12 @@ def test_p2_no_call_begins_after_its_lease_although_it_was_the_ledger_that_took_
     with gate, gate.begun_before(time.monotonic() + 30), pytest.raises(NoTurn), gate.turn():
         pytest.fail("another worker may have the row by now")
     assert target.calls == 0
+
+
+@pytest.mark.timeout(60)
+def test_a_push_that_may_wait_does_not_wait_for_leases_of_its_own(desk: Open, target: Counting) -> None:
+    one = desk(lease_s=150)
+    one.news(1)
+    one.feed()
+    target.slow_s = 0.2  # so that its other lane finds the only dossier leased
+    assert deliver(one.context, "feed", wait_s=200).remaining == 0
