@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -28,6 +27,22 @@ _POLL_S = 0.1
 _READY_S = 600.0
 _STOP_S = 8.0
 _LOG_TAIL = 15
+
+
+class Stop:
+    """The order to stop, as a signal's handler may give it: setting an Event there can wait for itself for ever."""
+
+    asked = False
+
+    def ask(self, *_: object) -> None:
+        """Give the order."""
+        self.asked = True
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long; gives back whether it was given."""
+        if not self.asked:
+            time.sleep(seconds)
+        return self.asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +63,14 @@ def serve(home: SandboxHome, names: Sequence[str], preferred_ports: Mapping[str,
 
     Raises :class:`HomeError` when a sandbox already runs in ``home``.
     """
-    stop = threading.Event()
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, stop.ask)
     with _alone(home.root), ExitStack() as cleanup:
         home.announcement.unlink(missing_ok=True)
         children = _start(home, names, preferred_ports, cleanup)
         failed = _await_ready(children, stop)
-        if failed is None and not stop.is_set():
+        if failed is None and not stop.asked:
             cleanup.callback(home.announcement.unlink, missing_ok=True)
             home.announce(home.ports())
             print(f"sandbox: {len(names)} servers answer; connections are in {home.announcement}", flush=True)
@@ -138,11 +153,11 @@ def _log(home: SandboxHome, names: Sequence[str]) -> Path:
     return log
 
 
-def _await_ready(children: Sequence[Child], stop: threading.Event) -> Child | None:
+def _await_ready(children: Sequence[Child], stop: Stop) -> Child | None:
     """Wait until all answer; gives back one that died or took too long, None when all is well or it is time to go."""
     deadline = time.monotonic() + _READY_S
     waiting = list(children)
-    while waiting and not stop.is_set():
+    while waiting and not stop.asked:
         waiting = [child for child in waiting if not _answers(child)]
         late = time.monotonic() > deadline
         failed = next((child for child in waiting if late or child.process.poll() is not None), None)
@@ -165,7 +180,7 @@ def _is_well(port: int) -> bool:
     return False
 
 
-def _watch(children: Sequence[Child], stop: threading.Event) -> Child | None:
+def _watch(children: Sequence[Child], stop: Stop) -> Child | None:
     """Wait for the order to stop; gives back a server that died before it came."""
     while not stop.wait(_POLL_S):
         dead = next((child for child in children if child.process.poll() is not None), None)

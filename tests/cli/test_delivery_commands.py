@@ -6,11 +6,11 @@ import base64
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import forked
 import pytest
 from sqlalchemy import Engine, text
 
@@ -31,14 +31,7 @@ def hosync(database_url: str, data_key: bytes) -> Run:
     environment = {**kept, "HOSYNC_DATABASE_URL": database_url, "HOSYNC_DATA_KEY": key, "HOSYNC_LANG": "en"}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
-            env={**environment, "COLUMNS": "220"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return forked.run(*arguments, env={**environment, "COLUMNS": "220"})
 
     return run
 

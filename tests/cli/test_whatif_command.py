@@ -6,11 +6,11 @@ import copy
 import json
 import os
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import forked
 import orjson
 import pytest
 from sqlalchemy import Engine
@@ -21,7 +21,6 @@ from ledger.intake import start_pull, store_page
 from ledger.sealing import Sealer
 from ledger.types import PageIntake, PullMode
 
-_REPOSITORY = Path(__file__).parents[2]
 _MAPPING = mappings.load("gplx", mappings.Direction.SOURCE)
 _NAME = "Nguyễn Thị Thử Nghiệm"
 
@@ -66,15 +65,8 @@ def candidate(folder: Path, old: str, new: str) -> str:
 
 def hosync(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOSYNC_", "AIRFLOW_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "cli", "whatif", "gplx", *arguments],
-        env={**kept, "HOSYNC_HOME": "/nonexistent", "COLUMNS": "100", "HOSYNC_LANG": "en", **env},
-        cwd=_REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    settings = {"HOSYNC_HOME": "/nonexistent", "COLUMNS": "100", "HOSYNC_LANG": "en"}
+    return forked.run("whatif", "gplx", *arguments, env={**kept, **settings, **env})
 
 
 @pytest.mark.usefixtures("ledger")

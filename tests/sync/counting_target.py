@@ -6,8 +6,6 @@ It can be slow, refuse to answer some records for ever, be down, or ask to be le
 import base64
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -19,8 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import forked
 import yaml
 from dossiers import dossier
+from forked import Running
 from sqlalchemy import Engine, text
 
 from connectors.catalog import FOLDER, Catalog, load_catalog
@@ -31,7 +31,6 @@ from ledger.types import PageIntake, PullMode
 from schemas.dossier import Dossier
 from sync.context import Context
 
-HOSYNC = Path(sys.executable).with_name("hosync")
 NOON = datetime(2026, 3, 2, 5, tzinfo=UTC)
 
 
@@ -183,14 +182,14 @@ class Desk:
             connection_.execute(text(statement))
 
 
-def worker(desk: Desk, database_url: str, data_key: bytes) -> subprocess.Popen[bytes]:
+def worker(desk: Desk, database_url: str, data_key: bytes) -> Running:
     """`hosync push feed` in a process of its own."""
     environment = os.environ | {
         "HOSYNC_DATABASE_URL": database_url,
         "HOSYNC_DATA_KEY": base64.b64encode(data_key).decode(),
         "HOSYNC_CATALOG": str(desk.folder),
     }
-    return subprocess.Popen([HOSYNC, "push", "feed", "--json"], env=environment, stdout=subprocess.DEVNULL)
+    return forked.start("push", "feed", "--json", env=environment)
 
 
 Open = Callable[..., Desk]
