@@ -111,7 +111,7 @@ def test_faults_hit_operations_of_the_sftp_server(office: Office, operation: str
         acts[operation](client)
     assert office.server.control("GET", "faults").json() == {"armed": []}
     with office.guest() as client:
-        assert client.listdir() == ["KDDV-000001.csv", "KDDV-000001.csv.sha256"]
+        assert sorted(client.listdir()) == ["KDDV-000001.csv", "KDDV-000001.csv.sha256"]
 
 
 def test_a_reading_may_be_cut(office: Office) -> None:
