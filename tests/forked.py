@@ -189,18 +189,9 @@ def _carry_out(order: dict[str, Any]) -> NoReturn:
     os.chdir(order["cwd"])
     random.seed()
     sys.argv = ["hosync", *order["arguments"]]
-    code = 1
-    try:
-        importlib.import_module("cli.main").app()
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    threading._shutdown()  # type: ignore[attr-defined]  # as at the end of any Python program
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    # Its SystemExit, or any error, ends the program as Python ends any: threads waited for, output flushed.
+    importlib.import_module("cli.main").app()
+    sys.exit()
 
 
 if __name__ == "__main__":

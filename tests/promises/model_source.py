@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from dossiers import T0, dossier
 
 from ledger.types import PageCounts
 from schemas.dossier import Dossier
 from schemas.states import LEGAL, State
 
 SYSTEM = "gplx"
-T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
 _MARK = re.compile(r"\[(\d+)\]")
 
 
@@ -32,27 +33,16 @@ class Revision:
 
     def record(self) -> Dossier:
         """The record as it is told: the revision can be read from the procedure's name, which every target shows."""
-        return Dossier.model_validate(
-            {
-                "code": code(self.number),
-                "source_id": str(self.number),
-                "procedure_code": "1.990101",
-                "procedure_name": f"Đổi giấy phép lái xe [{self.revision}]",
-                "field_code": "G99-GT02",
-                "field_name": "Giấy phép lái xe",
-                "agency_code": f"H12.{12 + self.number % 3}",
-                "agency_name": "Sở Mẫu tỉnh Thử Nghiệm",
-                "channel": 2,
-                "subject_kind": 1,
-                "level": 4,
-                "submitted_at": T0 - timedelta(hours=1),
-                "received_at": T0,
-                "due_at": T0 + timedelta(days=7),
-                "state": self.state,
-                "state_at": self.state_at,
-                "changed_at": self.changed_at,
-                "applicant": {"name": "Nguyễn Văn Mẫu", "identity_kind": 1, "identity_number": "000099000001"},
-            }
+        return dossier(
+            self.number,
+            self.state,
+            code=code(self.number),
+            procedure_name=f"Đổi giấy phép lái xe [{self.revision}]",
+            field_code="G99-GT02",
+            field_name="Giấy phép lái xe",
+            agency_code=f"H12.{12 + self.number % 3}",
+            state_at=self.state_at,
+            changed_at=self.changed_at,
         )
 
 
