@@ -69,7 +69,7 @@ class Bench:
 
     def due(self, dossiers: int, *, steps: bool = False) -> None:
         """Exactly so many dossiers are due, nothing acknowledged, and the tables are tidy."""
-        self.execute("TRUNCATE delivery, delivery_attempt, target_gate")
+        self.execute("TRUNCATE delivery, delivery_lease, delivery_attempt, target_gate")
         self.execute(
             "INSERT INTO delivery (target, dossier_id, state, priority, bucket, due_at, wanted_version, wanted_step) "
             "SELECT 'npsp', id, 'due', 9, hashtextextended(agency_code, 0) & 63, now(), version, :steps * last_step "
@@ -192,7 +192,7 @@ def claims(bench: Bench, *, backlog: int, size: int = 200, rounds: int = 300) ->
             for row in rows
         ]
         begun = time.perf_counter()
-        settle(bench.engine, "npsp", done)
+        settle(bench.engine, "npsp", done, owner=owner)
         settled_s.append(time.perf_counter() - begun)
         memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     tenth = max(1, len(claimed_s) // 10)

@@ -2,8 +2,9 @@
 
 One row per target and dossier holds the version and the step that the target has acknowledged and those we want it to
 have. What a worker may do with a row hangs on its *token*, which grows with each claim: whoever was overtaken changes
-nothing any more. Before a call goes out its intent is committed, so that a worker that dies leaves a doubt and not a
-gap; a doubt is claimed like anything due, and whoever claims it asks the target first.
+nothing any more. How long it may is said once for all that it has claimed, in its *lease*. There, too, the intent of a
+call is committed before the call goes out, so that a worker that dies leaves a doubt and not a gap; a doubt is claimed
+like anything due, and whoever claims it asks the target first.
 
 All waiting times are counted by the database's clock, which all workers share.
 """
@@ -20,12 +21,11 @@ from psycopg.rows import dict_row
 from sqlalchemy import Engine, text
 
 from ledger import delivery_sql, life
-from ledger.engine import Cursor, reading, transaction
+from ledger.engine import reading, transaction
 from ledger.feed import expand_feed as expand_feed
 from ledger.rows import open_step_personal, opened
 from ledger.sealing import Sealer
-from ledger.settling import effect_of, given_up
-from ledger.types import Backlog, Claimed, Doubt, Patience, Phase, Sending, SettleCounts, Settlement
+from ledger.types import Backlog, Claimed, Doubt, Patience, Phase, SettleCounts, Settled, Settlement
 
 _DOSSIER_ONLY = ("id", "personal", "attributes", "last_step", "first_step_at", "last_step_at")
 _STEP_FROM_DOSSIER = (
@@ -60,10 +60,11 @@ def claim(
     before all: without a written intent they are due again, with one they are in doubt.
     """
     with transaction(engine) as cursor:
+        cursor.execute(delivery_sql.OPEN_LEASE, {"target": target, "owner": owner, "lease_s": lease_s})
         cursor.execute(delivery_sql.END_EXPIRED_LEASES, {"target": target})
         caught_up_at = life.caught_up_at(cursor)
         with cursor.connection.cursor(row_factory=dict_row) as named:
-            keys = {"target": target, "owner": owner, "lease_s": lease_s, "caught_up_at": caught_up_at}
+            keys = {"target": target, "owner": owner, "caught_up_at": caught_up_at}
             rows: list[dict[str, Any]] = []
             for priority in delivery_sql.NEWS if only_news else delivery_sql.PRIORITIES:
                 rows += _in_turns(named, {**keys, "priority": priority}, limit - len(rows))
@@ -74,21 +75,17 @@ def claim(
         return [_claimed(row, dossiers[row["dossier_id"]], steps.get(row["dossier_id"], []), sealer) for row in rows]
 
 
-def mark_sending(engine: Engine, target: str, *, owner: UUID, lease_s: float, rows: Sequence[Sending]) -> set[int]:
-    """Commit what is about to be sent and extend its lease; returns the dossiers that are still ours to send.
+def mark_sending(
+    engine: Engine, target: str, *, owner: UUID, lease_s: float, phase: Phase, messages: Sequence[tuple[int, int, int]]
+) -> bool:
+    """Commit what is about to be sent and extend the lease; False when the lease was lost: then send nothing.
 
-    Send nothing for the others: another worker has them.
+    ``messages``: dossier, its version, and the last step of the call (0 for a dossier). They stand as being sent until
+    this owner settles, or marks others.
     """
-    if not rows:
-        return set()
+    keys = {"target": target, "owner": owner, "lease_s": lease_s, "phase": phase, "messages": _json(messages)}
     with transaction(engine) as cursor:
-        parameters = {
-            "target": target,
-            "owner": owner,
-            "lease_s": lease_s,
-            "rows": _json(rows),
-        }
-        return {row[0] for row in cursor.execute(delivery_sql.MARK_SENDING, parameters).fetchall()}
+        return cursor.execute(delivery_sql.MARK_SENDING, keys).rowcount > 0
 
 
 def keep_known(engine: Engine, target: str, rows: Sequence[Claimed]) -> None:
@@ -127,39 +124,41 @@ def send_doubts_again(engine: Engine, target: str, rows: Sequence[Claimed]) -> i
 
 
 def settle(
-    engine: Engine, target: str, rows: Sequence[Settlement], *, patience: Patience | None = None
+    engine: Engine, target: str, rows: Sequence[Settlement], *, owner: UUID, patience: Patience | None = None
 ) -> SettleCounts:
-    """Keep what became of sent messages, one attempt record for each; ``patience``: when a failing record is given up.
+    """Keep what became of the messages of ``owner``, one attempt record for each; one message of a dossier at a time.
 
-    A row whose token has gone on, or that has been settled before, is left alone and counted as lost. Accepted
-    messages make the row idle when nothing more is wanted, else due (or leased on, with ``hold``).
+    What was marked as being sent and is not among ``rows`` surely never went out. A row whose token has gone on, or
+    that has been settled before, is left alone and counted as lost. Accepted messages make the row idle when nothing
+    more is wanted, else due (or leased on, with ``hold``). ``patience``: when a failing record is given up.
+
+    Raises ``ValueError`` where a dossier stands twice in ``rows``.
     """
-    if not rows:
-        return SettleCounts()
-    grouped: dict[tuple[int, int], list[Settlement]] = {}
-    for row in rows:
-        grouped.setdefault((row.dossier_id, row.token), []).append(row)
+    if len({row.dossier_id for row in rows}) < len(rows):
+        raise ValueError(f"{target}: more than one message of a dossier is settled in one call")
+    limit = patience or Patience()
+    keys = {"target": target, "owner": owner}
     with transaction(engine) as cursor:
-        keys = {"target": target, "rows": _json([{"dossier_id": id_, "token": token} for id_, token in grouped])}
-        current = set(cursor.execute(delivery_sql.LOCK_MINE, keys).fetchall())
-        mine = [group for key, group in grouped.items() if key in current]
-        if mine:
-            _write_settlements(cursor, target, mine, patience or Patience())
-    counts = Counter(str(each.outcome) for group in mine for each in group)
-    return SettleCounts(**counts, lost=len(rows) - counts.total())
+        sent = cursor.execute(delivery_sql.SENT, keys).fetchone()
+        if not rows:
+            return SettleCounts()
+        given_up = [row for row in rows if row.outcome is Settled.GIVEN_UP]
+        if given_up:
+            cursor.execute(delivery_sql.RECORD_GIVEN_UP, {"target": target, "rows": _json(given_up)})
+        limits = {"most_strikes": limit.strikes, "longest_s": limit.longest_s, "alone_s": limit.alone_s}
+        told = {"target": target, "rows": _json(rows), "sent_at": sent and sent[0], **limits}
+        counts: dict[str, int] = dict(cursor.execute(delivery_sql.SETTLE, told).fetchall())
+    return SettleCounts(**counts, lost=len(rows) - sum(counts.values()))
 
 
-def release(engine: Engine, target: str, owner: UUID, *, not_sent: Sequence[Sending] = (), delay_s: float = 0.0) -> int:
-    """Give back everything ``owner`` still holds: due again after ``delay_s``, or in doubt where an intent was written.
+def release(engine: Engine, target: str, owner: UUID, *, delay_s: float = 0.0) -> int:
+    """Give back everything ``owner`` still holds: due again after ``delay_s``, or in doubt where an intent stands.
 
-    ``not_sent``: intents that surely never went out. None of this counts as an attempt.
+    This does not count as an attempt.
     """
     with transaction(engine) as cursor:
-        if not_sent:
-            keys = {"target": target, "owner": owner, "rows": _json(not_sent)}
-            cursor.execute(delivery_sql.TAKE_BACK, keys)
-        cursor.execute(delivery_sql.RELEASE, {"target": target, "owner": owner, "delay_s": delay_s})
-        return cursor.rowcount
+        keys = {"target": target, "owner": owner, "delay_s": delay_s}
+        return cursor.execute(delivery_sql.RELEASE, keys).rowcount
 
 
 def has_news(engine: Engine, target: str) -> bool:
@@ -265,45 +264,6 @@ def _outgoing(step: Mapping[str, Any], dossier: Mapping[str, Any], sealer: Seale
         "officer": officer,
         "content": content,
     }
-
-
-# --- what a worker gives back -----------------------------------------------------------------------------------
-
-
-def _write_settlements(cursor: Cursor, target: str, mine: Sequence[Sequence[Settlement]], patience: Patience) -> None:
-    doubtful = [each for group in mine for each in given_up(group)]
-    if doubtful:
-        ids, phases, versions, after, steps = zip(*doubtful, strict=True)
-        cursor.execute(
-            delivery_sql.RECORD_GIVEN_UP,
-            {
-                "target": target,
-                "ids": list(ids),
-                "phases": [str(phase) for phase in phases],
-                "versions": list(versions),
-                "after": list(after),
-                "steps": list(steps),
-            },
-        )
-    effects = [effect_of(group) for group in mine]
-    limits = {"most_strikes": patience.strikes, "longest_s": patience.longest_s, "alone_s": patience.alone_s}
-    settled = cursor.execute(delivery_sql.SETTLE, {"target": target, **limits, "rows": _json(effects)}).fetchall()
-    took = {dossier_id: {"waited_s": waited, "aged_s": aged} for dossier_id, waited, aged in settled}
-    lasts = {id(group[-1]) for group in mine}
-    attempts = [
-        {
-            "dossier_id": each.dossier_id,
-            "phase": each.phase,
-            "version": each.version,
-            "step": each.step,
-            "outcome": each.outcome,
-            "reason": each.reason,
-            **(took.get(each.dossier_id, {}) if id(each) in lasts else {}),
-        }
-        for group in mine
-        for each in group
-    ]
-    cursor.execute(delivery_sql.RECORD_ATTEMPTS, {"target": target, "rows": _json(attempts)})
 
 
 def _json(rows: Sequence[Any]) -> str:

@@ -1,9 +1,10 @@
 """The statements of the feed and of deliveries, each named for what it does.
 
 Statements that touch several deliveries lock them in dossier order first, so that they wait for each other instead of
-deadlocking; claims skip what is locked. Rows that a worker names are looked up one by one by their key: LATERAL with
-OFFSET 0 keeps the planner from the partial index of leased rows, which is a hundred times slower with 1,000 leases.
-They come as JSON: psycopg writes arrays in Python, value by value, which took a fifth of a delivery's time.
+deadlocking, and a worker's lease before them; claims skip what is locked. Rows that a worker names are looked up one by
+one by their key: LATERAL with OFFSET 0 keeps the planner from the partial index of leased rows, which is a hundred
+times slower with 1,000 leases. They come as JSON: psycopg writes arrays in Python, value by value, which took a fifth
+of a delivery's time.
 """
 
 from ledger.intake_sql import PAGES_BEING_STORED
@@ -90,25 +91,58 @@ EXPAND_FEED = f"""
 HAS_NEWS = f"""
     SELECT EXISTS (SELECT FROM delivery
                    WHERE target = :target AND state IN ('due', 'doubt') AND priority < {BACKFILL} AND due_at <= now())
-        OR EXISTS (SELECT FROM delivery
-                   WHERE target = :target AND state = 'leased' AND priority < {BACKFILL} AND lease_until < now())
+        OR EXISTS (SELECT FROM delivery_lease lease
+                   JOIN delivery ON delivery.target = lease.target AND delivery.lease_owner = lease.owner
+                       AND delivery.state = 'leased' AND delivery.priority < {BACKFILL}
+                   WHERE lease.target = :target AND lease.until < now())
         OR EXISTS (SELECT FROM dossier
                    WHERE change_no > coalesce((SELECT seen FROM target_feed WHERE target_feed.target = :target), 0))
 """
 
 # --- claiming ---------------------------------------------------------------------------------------------------
 
-END_EXPIRED_LEASES = """
-    UPDATE delivery
-    SET state = CASE WHEN sending_phase IS NULL THEN 'due' ELSE 'doubt' END,
-        due_at = now(), lease_owner = NULL, lease_until = NULL
-    FROM (
-        SELECT dossier_id FROM delivery
-        WHERE target = %(target)s AND state = 'leased' AND lease_until < now()
-        FOR UPDATE SKIP LOCKED
-    ) expired
-    WHERE delivery.target = %(target)s AND delivery.dossier_id = expired.dossier_id
+OPEN_LEASE = """
+    INSERT INTO delivery_lease AS lease (target, owner, until)
+    VALUES (%(target)s, %(owner)s, now() + make_interval(secs => %(lease_s)s))
+    ON CONFLICT (target, owner) DO UPDATE SET until = excluded.until
 """
+
+
+def _end_leases(chosen: str, due_at: str) -> str:
+    """What was surely not sent is due again; what the written intent names is in doubt, and so is an older doubt."""
+    return f"""
+    WITH ended AS MATERIALIZED (
+        DELETE FROM delivery_lease
+        WHERE target = %(target)s AND owner IN (
+            SELECT owner FROM delivery_lease WHERE target = %(target)s AND {chosen} FOR UPDATE SKIP LOCKED
+        )
+        RETURNING owner, sending_phase, sending, sending_at
+    ), sent AS MATERIALIZED (
+        SELECT owner, sending_phase AS phase, sending_at AS at, (message ->> 0)::bigint AS dossier_id,
+               (message ->> 1)::bigint AS version, (message ->> 2)::int AS step
+        FROM ended CROSS JOIN json_array_elements(sending) message
+    ), held AS MATERIALIZED (
+        SELECT delivery.dossier_id, delivery.lease_owner
+        FROM delivery
+        WHERE delivery.target = %(target)s AND delivery.state = 'leased'
+          AND delivery.lease_owner IN (SELECT owner FROM ended)
+        ORDER BY delivery.dossier_id
+        FOR UPDATE
+    )
+    UPDATE delivery
+    SET state = CASE WHEN coalesce(sent.phase, delivery.sending_phase) IS NULL THEN 'due' ELSE 'doubt' END,
+        sending_phase = coalesce(sent.phase, delivery.sending_phase),
+        sending_version = coalesce(sent.version, delivery.sending_version),
+        sending_step = coalesce(sent.step, delivery.sending_step),
+        sending_at = coalesce(sent.at, delivery.sending_at),
+        due_at = {due_at}, lease_owner = NULL
+    FROM held LEFT JOIN sent ON sent.owner = held.lease_owner AND sent.dossier_id = held.dossier_id
+    WHERE delivery.target = %(target)s AND delivery.dossier_id = held.dossier_id
+    """
+
+
+END_EXPIRED_LEASES = _end_leases("until < now()", "now()")
+RELEASE = _end_leases("owner = %(owner)s", "now() + make_interval(secs => %(delay_s)s)")
 # One priority at a time, and of each bucket a share: the index then gives the oldest due rows of each in order, and
 # rows that wait for their next try (due later) are never walked over. So the cost of a claim does not grow with the
 # backlog, and no agency waits behind another one's.
@@ -127,8 +161,7 @@ CLAIM = """
         LIMIT %(limit)s
     )
     UPDATE delivery
-    SET state = 'leased', token = token + 1, lease_owner = %(owner)s,
-        lease_until = now() + make_interval(secs => %(lease_s)s)
+    SET state = 'leased', token = token + 1, lease_owner = %(owner)s
     FROM next
     WHERE delivery.target = %(target)s AND delivery.dossier_id = next.dossier_id
     RETURNING delivery.dossier_id, token, acked_version, acked_step, acked_fingerprint, known, attempts,
@@ -154,28 +187,17 @@ CLAIMED_STEPS = """
 
 # --- sending and settling ---------------------------------------------------------------------------------------
 
+# One row for all: what a lease covers can't be taken from its owner as long as the lease is there.
 MARK_SENDING = """
-    WITH mine AS MATERIALIZED (
-        SELECT intent.*
-        FROM (
-            SELECT * FROM json_to_recordset(%(rows)s)
-                AS intent (dossier_id bigint, token bigint, phase text, version bigint, step int)
-            ORDER BY dossier_id
-        ) intent
-        CROSS JOIN LATERAL (
-            SELECT token, state, lease_owner FROM delivery
-            WHERE target = %(target)s AND dossier_id = intent.dossier_id
-            OFFSET 0
-            FOR UPDATE
-        ) held
-        WHERE held.token = intent.token AND held.state = 'leased' AND held.lease_owner = %(owner)s
-    )
-    UPDATE delivery
-    SET sending_phase = mine.phase, sending_version = mine.version, sending_step = mine.step,
-        sending_at = now(), lease_until = now() + make_interval(secs => %(lease_s)s)
-    FROM mine
-    WHERE delivery.target = %(target)s AND delivery.dossier_id = mine.dossier_id
-    RETURNING delivery.dossier_id
+    UPDATE delivery_lease
+    SET sending_phase = %(phase)s, sending = %(messages)s, sending_at = now(),
+        until = now() + make_interval(secs => %(lease_s)s)
+    WHERE target = %(target)s AND owner = %(owner)s
+"""
+SENT = """
+    UPDATE delivery_lease SET sending = NULL
+    WHERE target = %(target)s AND owner = %(owner)s AND sending IS NOT NULL
+    RETURNING sending_at
 """
 # Kept before anything is sent again: from then on finding the dossier there proves nothing about a later message.
 KEEP_KNOWN = """
@@ -212,125 +234,121 @@ RECORD_SENT_AGAIN = """
     SET copies = known.copies + 1, doubt_at = excluded.doubt_at
     WHERE known.doubt_at <> excluded.doubt_at
 """
-# A lease that ran out after the intent was written has left the row in doubt; who sent it may still say what came of
-# it, as long as nobody else has claimed the row (the token is the same).
-LOCK_MINE = """
-    SELECT mine.dossier_id, mine.token
-    FROM (
-        SELECT * FROM json_to_recordset(%(rows)s) AS mine (dossier_id bigint, token bigint) ORDER BY dossier_id
-    ) mine
-    CROSS JOIN LATERAL (
-        SELECT token, state FROM delivery
-        WHERE target = %(target)s AND dossier_id = mine.dossier_id
-        OFFSET 0
-        FOR UPDATE
-    ) held
-    WHERE held.token = mine.token AND held.state IN ('leased', 'doubt')
-"""
-RECORD_GIVEN_UP = """
-    WITH given_up AS (
-        SELECT * FROM unnest(%(ids)s::bigint[], %(phases)s::text[], %(versions)s::bigint[], %(after)s::int[],
-                             %(steps)s::int[]) AS given_up (dossier_id, phase, version, after, step)
+_MINE = "held.token = told.token AND held.state IN ('leased', 'doubt')"
+RECORD_GIVEN_UP = f"""
+    WITH told AS MATERIALIZED (
+        SELECT told.*, held.acked_step
+        FROM (
+            SELECT * FROM json_to_recordset(%(rows)s)
+                AS told (dossier_id bigint, token bigint, phase text, version bigint, step int)
+            ORDER BY dossier_id
+        ) told
+        CROSS JOIN LATERAL (
+            SELECT token, state, acked_step FROM delivery
+            WHERE target = %(target)s AND dossier_id = told.dossier_id
+            OFFSET 0
+            FOR UPDATE
+        ) held
+        WHERE {_MINE}
     )
     INSERT INTO doubtful_send (target, dossier_id, phase, version, step, state)
-    SELECT %(target)s, given_up.dossier_id, given_up.phase, given_up.version, 0, dossier.state
-    FROM given_up JOIN dossier ON dossier.id = given_up.dossier_id
-    WHERE given_up.phase = 'dossier'
+    SELECT %(target)s, told.dossier_id, told.phase, told.version, 0, dossier.state
+    FROM told JOIN dossier ON dossier.id = told.dossier_id
+    WHERE told.phase = 'dossier'
     UNION ALL
-    SELECT %(target)s, given_up.dossier_id, given_up.phase, given_up.version, step.step_no, step.state
-    FROM given_up
-    JOIN delivery ON delivery.target = %(target)s AND delivery.dossier_id = given_up.dossier_id
+    SELECT %(target)s, told.dossier_id, told.phase, told.version, step.step_no, step.state
+    FROM told
     JOIN dossier_step step
-      ON step.dossier_id = given_up.dossier_id
-     AND step.step_no > greatest(delivery.acked_step, given_up.after)
-     AND step.step_no <= given_up.step
-    WHERE given_up.phase = 'step'
+      ON step.dossier_id = told.dossier_id AND step.step_no > told.acked_step AND step.step_no <= told.step
+    WHERE told.phase = 'step'
     ON CONFLICT DO NOTHING
 """
+# A lease that ran out after the intent was written has left the row in doubt; who sent it may still say what came of
+# it, as long as nobody else has claimed the row (the token is the same).
 # A failure is a strike against the record when the target took another one since this record's last try: what ails the
 # target as a whole is nobody's fault. Enough strikes, or the first after too long, and the record is given up. One that
 # is all the target gets can be compared with nothing: it is given up after a time that no outage lasts.
 SETTLE = f"""
-    WITH effect AS (
-        SELECT * FROM json_to_recordset(%(rows)s) AS effect (
-            dossier_id bigint, ending text, acked_version bigint, acked_step int, sets_fingerprint boolean,
-            fingerprint bytea, known boolean, hold boolean, version bigint, doubt_phase text, doubt_version bigint,
-            doubt_step int, delay_s float8, outcome text, reason text)
-    ), after AS (
-        SELECT effect.*,
-            CASE effect.ending
-                WHEN 'in_doubt' THEN CASE WHEN failing.gave_up THEN 'dead' ELSE 'doubt' END
-                WHEN 'retry' THEN CASE WHEN failing.gave_up THEN 'dead' ELSE 'due' END
-                WHEN 'rejected' THEN CASE WHEN held.wanted_version > effect.version THEN 'due' ELSE 'dead' END
-                ELSE CASE
-                    WHEN effect.hold AND held.state = 'leased' THEN 'leased'
-                    WHEN greatest(held.acked_version, effect.acked_version) >= held.wanted_version
-                        AND greatest(held.acked_step, effect.acked_step) >= held.wanted_step THEN 'idle'
-                    ELSE 'due'
-                END
-            END AS state,
-            failing.is_strike, failing.gave_up AND NOT failing.is_strike AS gave_up_alone,
-            held.priority AS former_priority, held.wanted_since, held.changed_since
-        FROM effect
-        JOIN delivery held ON held.target = %(target)s AND held.dossier_id = effect.dossier_id
+    WITH told AS MATERIALIZED (
+        SELECT told.*, is_there, is_there AND phase = 'dossier' AS is_record,
+               held.state AS former_state, held.priority AS former_priority, held.wanted_version, held.wanted_step,
+               held.acked_version, held.acked_step, held.strikes, held.failing_since, held.last_at, held.wanted_since,
+               held.changed_since
+        FROM (
+            SELECT * FROM json_to_recordset(%(rows)s) AS told (
+                dossier_id bigint, token bigint, phase text, outcome text, version bigint, step int,
+                fingerprint bytea, reason text, delay_s float8, hold boolean, passes bigint)
+            ORDER BY dossier_id
+        ) told
+        CROSS JOIN LATERAL (SELECT outcome IN ('accepted', 'unchanged', 'given_up') AS is_there) meaning
+        CROSS JOIN LATERAL (
+            SELECT token, state, priority, wanted_version, wanted_step, acked_version, acked_step, strikes,
+                   failing_since, last_at, wanted_since, changed_since
+            FROM delivery
+            WHERE target = %(target)s AND dossier_id = told.dossier_id
+            OFFSET 0
+            FOR UPDATE
+        ) held
+        WHERE {_MINE}
+    ), reached AS (
+        SELECT told.*,
+               greatest(acked_version, CASE WHEN is_record THEN version WHEN is_there THEN passes END) AS to_version,
+               greatest(acked_step, CASE WHEN is_record THEN passes WHEN is_there THEN step END) AS to_step,
+               failing.is_strike, failing.gave_up, failing.gave_up AND NOT failing.is_strike AS gave_up_alone
+        FROM told
         LEFT JOIN target_gate gate ON gate.target = %(target)s
         CROSS JOIN LATERAL (
             SELECT is_strike, coalesce(CASE WHEN is_strike
-                THEN held.strikes + 1 >= %(most_strikes)s
-                    OR held.failing_since <= now() - make_interval(secs => %(longest_s)s)
-                ELSE held.failing_since <= now() - make_interval(secs => %(alone_s)s)
+                THEN told.strikes + 1 >= %(most_strikes)s
+                    OR told.failing_since <= now() - make_interval(secs => %(longest_s)s)
+                ELSE told.failing_since <= now() - make_interval(secs => %(alone_s)s)
             END, false) AS gave_up
-            FROM (SELECT coalesce(gate.taken_at > held.last_at, false)) AS healthy (is_strike)
+            FROM (SELECT coalesce(gate.taken_at > told.last_at, false)) AS healthy (is_strike)
         ) failing
+    ), after AS MATERIALIZED (
+        SELECT reached.*,
+            CASE outcome
+                WHEN 'in_doubt' THEN CASE WHEN gave_up THEN 'dead' ELSE 'doubt' END
+                WHEN 'retry' THEN CASE WHEN gave_up THEN 'dead' ELSE 'due' END
+                WHEN 'rejected' THEN CASE WHEN wanted_version > version THEN 'due' ELSE 'dead' END
+                ELSE CASE
+                    WHEN hold AND former_state = 'leased' THEN 'leased'
+                    WHEN to_version >= wanted_version AND to_step >= wanted_step THEN 'idle'
+                    ELSE 'due'
+                END
+            END AS state
+        FROM reached
+    ), done AS (
+        UPDATE delivery
+        SET state = after.state,
+            acked_version = after.to_version,
+            acked_step = after.to_step,
+            acked_fingerprint = CASE WHEN is_record THEN after.fingerprint ELSE acked_fingerprint END,
+            known = known OR (is_record AND outcome <> 'given_up'),
+            attempts = CASE WHEN is_there THEN 0 ELSE attempts + 1 END,
+            strikes = CASE WHEN is_there THEN 0 ELSE after.strikes + is_strike::int END,
+            failing_since = CASE WHEN NOT is_there THEN coalesce(after.failing_since, now()) END,
+            priority = CASE WHEN after.state = 'idle' THEN {NORMAL} ELSE priority END,
+            due_at = now() + make_interval(secs => after.delay_s),
+            lease_owner = CASE WHEN after.state = 'leased' THEN lease_owner END,
+            sending_phase = CASE WHEN outcome = 'in_doubt' THEN after.phase END,
+            sending_version = CASE WHEN outcome = 'in_doubt' THEN after.version END,
+            sending_step = CASE WHEN outcome = 'in_doubt' THEN after.step END,
+            sending_at = CASE WHEN outcome = 'in_doubt' THEN coalesce(%(sent_at)s::timestamptz, sending_at, now()) END,
+            last_outcome = outcome, last_at = now(),
+            last_reason = reason || CASE WHEN gave_up_alone AND outcome IN ('retry', 'in_doubt')
+                                         THEN '{ALONE}' ELSE '' END
+        FROM after
+        WHERE delivery.target = %(target)s AND delivery.dossier_id = after.dossier_id
+    ), recorded AS (
+        INSERT INTO delivery_attempt (at, target, dossier_id, phase, version, step, outcome, reason, waited_s, aged_s)
+        SELECT now(), %(target)s, dossier_id, phase, version, step, outcome, reason,
+               CASE WHEN is_timed THEN extract(epoch FROM now() - wanted_since) END,
+               CASE WHEN is_timed THEN extract(epoch FROM now() - changed_since) END
+        FROM after
+        CROSS JOIN LATERAL (SELECT state = 'idle' AND former_priority < {BACKFILL} AS is_timed) timing
     )
-    UPDATE delivery
-    SET state = after.state,
-        acked_version = greatest(delivery.acked_version, after.acked_version),
-        acked_step = greatest(delivery.acked_step, after.acked_step),
-        acked_fingerprint = CASE WHEN after.sets_fingerprint THEN after.fingerprint ELSE acked_fingerprint END,
-        known = delivery.known OR after.known,
-        attempts = CASE WHEN after.ending = 'done' THEN 0 ELSE attempts + 1 END,
-        strikes = CASE WHEN after.ending = 'done' THEN 0 ELSE strikes + after.is_strike::int END,
-        failing_since = CASE WHEN after.ending <> 'done' THEN coalesce(failing_since, now()) END,
-        priority = CASE WHEN after.state = 'idle' THEN {NORMAL} ELSE priority END,
-        due_at = now() + make_interval(secs => after.delay_s),
-        lease_owner = CASE WHEN after.state = 'leased' THEN lease_owner END,
-        lease_until = CASE WHEN after.state = 'leased' THEN lease_until END,
-        sending_phase = CASE WHEN after.ending = 'in_doubt' THEN after.doubt_phase END,
-        sending_version = CASE WHEN after.ending = 'in_doubt' THEN after.doubt_version END,
-        sending_step = CASE WHEN after.ending = 'in_doubt' THEN after.doubt_step END,
-        sending_at = CASE WHEN after.ending = 'in_doubt' THEN coalesce(sending_at, now()) END,
-        last_outcome = after.outcome, last_at = now(),
-        last_reason = after.reason || CASE WHEN after.gave_up_alone AND after.ending IN ('retry', 'in_doubt')
-                                           THEN '{ALONE}' ELSE '' END
-    FROM after
-    WHERE delivery.target = %(target)s AND delivery.dossier_id = after.dossier_id
-    RETURNING delivery.dossier_id,
-              CASE WHEN after.state = 'idle' AND former_priority < {BACKFILL}
-                   THEN extract(epoch FROM now() - after.wanted_since)::float8 END,
-              CASE WHEN after.state = 'idle' AND former_priority < {BACKFILL}
-                   THEN extract(epoch FROM now() - after.changed_since)::float8 END
-"""
-RECORD_ATTEMPTS = """
-    INSERT INTO delivery_attempt (at, target, dossier_id, phase, version, step, outcome, reason, waited_s, aged_s)
-    SELECT now(), %(target)s, attempt.*
-    FROM json_to_recordset(%(rows)s) AS attempt (
-        dossier_id bigint, phase text, version bigint, step int, outcome text, reason text, waited_s float4,
-        aged_s float4)
-"""
-# What was written to be sent and surely was not: as if it had never been claimed.
-TAKE_BACK = """
-    UPDATE delivery
-    SET sending_phase = NULL, sending_version = NULL, sending_step = NULL, sending_at = NULL
-    FROM json_to_recordset(%(rows)s) AS mine (dossier_id bigint, token bigint)
-    WHERE delivery.target = %(target)s AND delivery.dossier_id = mine.dossier_id AND delivery.token = mine.token
-      AND state = 'leased' AND lease_owner = %(owner)s
-"""
-RELEASE = """
-    UPDATE delivery
-    SET state = CASE WHEN sending_phase IS NULL THEN 'due' ELSE 'doubt' END,
-        due_at = now() + make_interval(secs => %(delay_s)s), lease_owner = NULL, lease_until = NULL
-    WHERE target = %(target)s AND state = 'leased' AND lease_owner = %(owner)s
+    SELECT outcome, count(*) FROM after GROUP BY outcome
 """
 BACKLOG = """
     SELECT
@@ -340,7 +358,10 @@ BACKLOG = """
         count(*) FILTER (WHERE state = 'doubt') AS doubt,
         (SELECT count(*) FROM delivery WHERE target = :target AND state = 'dead') AS dead,
         min(due_at) AS next_due_at,
-        (SELECT min(lease_until) FROM delivery WHERE target = :target AND state = 'leased') AS next_lease_end
+        (SELECT min(until) FROM delivery_lease lease
+         WHERE target = :target AND EXISTS (
+             SELECT FROM delivery WHERE target = :target AND state = 'leased' AND lease_owner = lease.owner
+         )) AS next_lease_end
     FROM delivery
     WHERE target = :target AND state IN ('due', 'doubt')
 """

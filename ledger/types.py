@@ -155,22 +155,11 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
-    """The intent to send, written before the call. ``step`` is the last step of the call, 0 for a dossier."""
-
-    dossier_id: int
-    token: int
-    phase: Phase
-    version: int
-    step: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """The outcome of one message.
 
-    Several settlements of one dossier may stand in one call, in the order they were sent. ``delay_s`` is how long to
-    wait before the next try (retry, in_doubt). ``hold`` keeps the lease after acceptance, for a worker that goes on
+    ``step`` is the last step of that call, 0 for a dossier. ``delay_s`` is how long to wait before the next try
+    (retry, in_doubt). ``hold`` keeps the lease after acceptance, for a worker that goes on
     with the steps of the same dossier at once. ``passes``: what the target is never told of this dossier, and so owes
     no acknowledgement of: with a dossier message its last step, with a step its version.
     """

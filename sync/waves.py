@@ -23,7 +23,7 @@ from connectors.api import Held, Item, Outcome, Verdict
 from connectors.catalog_models import InDoubt, Message, TargetEntry
 from connectors.errors import ConnectorError, NoTurn
 from ledger import delivery
-from ledger.types import Claimed, Patience, Phase, Sending, Settled, Settlement
+from ledger.types import Claimed, Patience, Phase, Settled, Settlement
 from sync import decisions
 from sync.catalogues import PublishedCodes
 from sync.other_codes import OtherCodes
@@ -51,15 +51,6 @@ class _Outgoing:
     last: bool  # nothing of this dossier is left to send after it
     passes: int | None  # what its acceptance settles of the kind of message that the target does not take
 
-    def intent(self) -> Sending:
-        return Sending(
-            dossier_id=self.row.dossier_id,
-            token=self.row.token,
-            phase=self.phase,
-            version=self.version,
-            step=self.step,
-        )
-
 
 @dataclass(slots=True)
 class Waves:
@@ -75,7 +66,6 @@ class Waves:
     is_over: Callable[[], bool] = lambda: False
     owner: UUID = field(default_factory=uuid4)
     counts: Counter[str] = field(default_factory=Counter)
-    _untried: list[Sending] = field(default_factory=list)
     _gave_back: bool = False
     _patience: Patience = field(init=False)
     _codes: OtherCodes = field(init=False)
@@ -106,8 +96,7 @@ class Waves:
 
     def give_back(self, delay_s: float = 0.0) -> None:
         """Whatever is still ours is anybody's again after ``delay_s``."""
-        untried, self._untried = self._untried, []
-        delivery.release(self.context.engine, self.entry.system, self.owner, not_sent=untried, delay_s=delay_s)
+        delivery.release(self.context.engine, self.entry.system, self.owner, delay_s=delay_s)
 
     def _send_all(self, rows: Sequence[Claimed]) -> None:
         self._codes.load(rows)
@@ -321,30 +310,29 @@ class Waves:
                 self._gave_back = True
                 break
             marked_at = time.monotonic()
-            ours = delivery.mark_sending(
+            is_ours = delivery.mark_sending(
                 self.context.engine,
                 self.entry.system,
                 owner=self.owner,
                 lease_s=self.entry.lease_s,
-                rows=[message.intent() for message in portion],
+                phase=portion[0].phase,
+                messages=[(each.row.dossier_id, each.version, each.step) for each in portion],
             )
-            held = [message for message in portion if message.row.dossier_id in ours]
-            if not held:
-                continue
-            by_key = {message.item.key: message for message in held}
+            if not is_ours:
+                self._gave_back = True
+                break
+            by_key = {message.item.key: message for message in portion}
             verdicts = self.senders.send(
-                [message.item for message in held],
-                held[0].phase,
+                [message.item for message in portion],
+                portion[0].phase,
                 batch=batch,
                 begin_before=marked_at + self.entry.lease_s * _LEASE_SHARE,
-                again=bool(held[0].row.attempts),
+                again=bool(portion[0].row.attempts),
             )
-            tried = {verdict.key for verdict in verdicts}
-            self._untried += [message.intent() for message in held if message.item.key not in tried]
-            self._gave_back |= len(tried) < len(held)
-            if held[0].phase is Phase.DOSSIER:
+            self._gave_back |= len(verdicts) < len(portion)
+            if portion[0].phase is Phase.DOSSIER:
                 self._codes.accepted({key: each.row for key, each in by_key.items()}, verdicts)
-            self._settle([self._settlement(by_key[verdict.key], verdict) for verdict in verdicts])
+            self._settle([self._settlement(by_key[verdict.key], verdict) for verdict in verdicts], was_sent=True)
             accepted |= {
                 by_key[verdict.key].row.dossier_id
                 for verdict in verdicts
@@ -379,11 +367,11 @@ class Waves:
             passes=message.passes,
         )
 
-    def _settle(self, settlements: Iterable[Settlement]) -> None:
+    def _settle(self, settlements: Iterable[Settlement], *, was_sent: bool = False) -> None:
         rows = list(settlements)
-        if not rows:
+        if not rows and not was_sent:
             return
-        delivery.settle(self.context.engine, self.entry.system, rows, patience=self._patience)
+        delivery.settle(self.context.engine, self.entry.system, rows, owner=self.owner, patience=self._patience)
         for row in rows:
             self.counts[row.outcome.value] += 1
 

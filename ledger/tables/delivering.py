@@ -1,6 +1,7 @@
 """What each target wants, was sent and acknowledged; its gate; what nobody knows."""
 
 from sqlalchemy import (
+    JSON,
     REAL,
     BigInteger,
     Boolean,
@@ -70,8 +71,7 @@ delivery = Table(
     moment("failing_since"),
     Column("token", BigInteger, nullable=False, server_default=ZERO, comment="fencing: grows with each claim"),
     Column("lease_owner", Uuid),
-    moment("lease_until"),
-    words("sending_phase", optional=True),
+    Column("sending_phase", Text, comment="of the doubt: what was sent without a known outcome"),
     Column("sending_version", BigInteger),
     Column("sending_step", Integer),
     moment("sending_at"),
@@ -84,7 +84,7 @@ delivery = Table(
     PrimaryKeyConstraint("target", "dossier_id"),
     one_of("state", "idle", "due", "leased", "doubt", "dead"),
     one_of("sending_phase", "dossier", "step"),
-    CheckConstraint("(state = 'leased') = (lease_until IS NOT NULL)", name="leased_has_an_end"),
+    CheckConstraint("(state = 'leased') = (lease_owner IS NOT NULL)", name="leased_has_an_owner"),
     CheckConstraint("state <> 'doubt' OR sending_phase IS NOT NULL", name="doubt_names_what_was_sent"),
     CheckConstraint(
         "state <> 'idle' OR (acked_version >= wanted_version AND acked_step >= wanted_step)",
@@ -98,9 +98,24 @@ delivery = Table(
         "due_at",
         postgresql_where=text("state IN ('due', 'doubt')"),
     ),
-    Index("delivery_leased", "target", "lease_until", postgresql_where=text("state = 'leased'")),
+    Index("delivery_leased", "target", "lease_owner", postgresql_where=text("state = 'leased'")),
     Index("delivery_dead", "target", "dossier_id", postgresql_where=text("state = 'dead'")),
     postgresql_with={"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.02"},
+)
+
+delivery_lease = Table(
+    "delivery_lease",
+    metadata,
+    words("target"),
+    Column("owner", Uuid, nullable=False),
+    moment("until", optional=False),
+    words("sending_phase", optional=True),
+    Column("sending", JSON, comment="[[dossier, version, last step], ...]: in doubt where nobody says more"),
+    moment("sending_at"),
+    PrimaryKeyConstraint("target", "owner"),
+    one_of("sending_phase", "dossier", "step"),
+    postgresql_with={"fillfactor": "50"},
+    comment="Until when a worker has what it claimed, and what it is sending just now.",
 )
 
 delivery_attempt = Table(

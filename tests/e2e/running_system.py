@@ -29,7 +29,7 @@ TARGETS = ("npsp", "province", "emc", "feed")
 # By database; hosync's own has no name here.
 _PASSED: Mapping[str, Sequence[LiteralString]] = {
     "": (
-        "UPDATE delivery SET lease_until = now() WHERE state = 'leased'",
+        "UPDATE delivery_lease SET until = now()",
         "UPDATE target_gate SET holders = '[]'",
     ),
     "airflow": ("UPDATE task_instance SET end_date = end_date - interval '1 hour' WHERE state = 'up_for_retry'",),

@@ -19,7 +19,6 @@ from ledger.types import (
     Phase,
     Problem,
     PullMode,
-    Sending,
     SettleCounts,
     Settled,
     Settlement,
@@ -28,7 +27,7 @@ from schemas.dossier import Dossier
 
 T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 TABLES = (
-    "rating, report, target_gate, feed_calls, sent_again, "
+    "rating, report, target_gate, feed_calls, sent_again, delivery_lease, "
     "break_, reconcile_run, doubtful_send, delivery_attempt, delivery, target_feed, dossier_step, dossier_alias, "
     "disappeared, dossier_reading, dossier, quarantine, pull_cursor, page_archive, pull_page, pull_run, inbox, "
     "inbox_tally, announced, catalogue_pull, catalogue_entry, ledger_cluster, ledger_key"
@@ -159,24 +158,19 @@ class World:
 
     def mark(self, claimed: Claimed, phase: Phase = Phase.DOSSIER, target: str = "npsp", lease_s: float = 60) -> bool:
         """Write the intent to send; True when it is still ours."""
-        sending = Sending(
-            dossier_id=claimed.dossier_id,
-            token=claimed.token,
-            phase=phase,
-            version=claimed.version,
-            step=claimed.last_step if phase is Phase.STEP else 0,
-        )
-        return bool(mark_sending(self.engine, target, owner=self.owner, lease_s=lease_s, rows=[sending]))
+        message = (claimed.dossier_id, claimed.version, claimed.last_step if phase is Phase.STEP else 0)
+        return mark_sending(self.engine, target, owner=self.owner, lease_s=lease_s, phase=phase, messages=[message])
 
     def settle(self, claimed: Claimed, outcome: Settled, target: str = "npsp", **changes: Any) -> SettleCounts:
         """Settle one message."""
-        return settle(self.engine, target, [settlement(claimed, outcome, **changes)])
+        return settle(self.engine, target, [settlement(claimed, outcome, **changes)], owner=self.owner)
 
     def deliver(self, target: str = "npsp") -> None:
         """Everything that is due is accepted, dossier and steps."""
         while batch := self.claim(target):
-            settle(self.engine, target, [settlement(each, Settled.ACCEPTED, hold=True) for each in batch])
-            settle(self.engine, target, [settlement(each, Settled.ACCEPTED, phase=Phase.STEP) for each in batch])
+            for phase in Phase:
+                told = [settlement(each, Settled.ACCEPTED, phase, hold=phase is Phase.DOSSIER) for each in batch]
+                settle(self.engine, target, told, owner=self.owner)
 
     def delivery(self, code: str = "H12.1-0001", target: str = "npsp") -> Any:
         """The delivery row of one dossier."""

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger.delivery import backlog, claim, mark_sending, release, settle
 from ledger.delivery_sql import NORMAL
-from ledger.types import Backlog, Claimed, Phase, Sending, SettleCounts, Settled
+from ledger.types import Backlog, Claimed, Phase, SettleCounts, Settled
 from mappings.canonical import STEP_KEYS
 
 STEPS = [{"at": at(0), "state": 2, "unit": "Một cửa"}, {"at": at(1), "state": 4, "officer": "Lê Thử", "content": "x"}]
@@ -18,7 +18,7 @@ STEPS = [{"at": at(0), "state": 2, "unit": "Một cửa"}, {"at": at(1), "state"
 
 def expire(world: World) -> None:
     """The lease's time is over."""
-    assert world.execute("UPDATE delivery SET lease_until = now() - interval '1 second' WHERE state = 'leased'")
+    assert world.execute("UPDATE delivery_lease SET until = now() - interval '1 second'")
 
 
 # --- what a worker gets -----------------------------------------------------------------------------------------
@@ -160,8 +160,8 @@ def test_a_version_that_arrives_while_its_dossier_is_leased_is_due_afterwards(wo
     (claimed,) = world.claim()
     world.store(dossier(hours=2, state=9))
     assert world.claim() == []
-    both = [settlement(claimed, Settled.ACCEPTED), settlement(claimed, Settled.ACCEPTED, phase=Phase.STEP)]
-    settle(world.engine, "npsp", both)
+    world.settle(claimed, Settled.ACCEPTED, hold=True)
+    world.settle(claimed, Settled.ACCEPTED, phase=Phase.STEP)
     assert (world.delivery().state, world.delivery().acked_version) == ("due", 1)
     (again,) = world.claim()
     assert (again.version, [step["state"] for step in again.steps]) == (2, [9])
@@ -208,13 +208,35 @@ def test_p5_a_settlement_given_twice_counts_once(world: World) -> None:
     assert world.value("SELECT count(*) FROM delivery_attempt") == 1
 
 
-def test_several_steps_settle_in_one_call_and_stop_at_the_first_that_failed(world: World) -> None:
+def test_a_step_that_failed_is_not_acknowledged_and_what_was_stays(world: World) -> None:
     world.store(dossier(hours=3, steps=[{"at": at(hour), "state": 4} for hour in range(4)]))
     (claimed,) = world.claim()
-    outcomes = [Settled.ACCEPTED, Settled.ACCEPTED, Settled.RETRY, Settled.ACCEPTED]
-    rows = [settlement(claimed, outcome, phase=Phase.STEP, step=number + 1) for number, outcome in enumerate(outcomes)]
-    assert settle(world.engine, "npsp", rows) == SettleCounts(accepted=3, retry=1)
+    world.settle(claimed, Settled.ACCEPTED, phase=Phase.STEP, step=2, hold=True)
+    assert world.settle(claimed, Settled.RETRY, phase=Phase.STEP, step=3) == SettleCounts(retry=1)
     assert (world.delivery().acked_step, world.delivery().state) == (2, "due")
+
+
+@pytest.mark.parametrize("outcome", Settled)
+def test_what_a_target_is_never_told_is_passed_over_only_with_what_it_took(world: World, outcome: Settled) -> None:
+    world.store(dossier("H12.1-0001", steps=STEPS), dossier("H12.1-0002", steps=STEPS))
+    record, steps = world.claim()
+    world.settle(record, outcome, passes=record.last_step)
+    world.settle(steps, outcome, phase=Phase.STEP, passes=steps.version)
+    is_there = outcome in (Settled.ACCEPTED, Settled.UNCHANGED, Settled.GIVEN_UP)
+    reached = [
+        (row.acked_version, row.acked_step, row.state) for row in map(world.delivery, ("H12.1-0001", "H12.1-0002"))
+    ]
+    assert reached == [(1, 2, "idle") if is_there else (0, 0, world.delivery().state)] * 2
+    assert world.delivery("H12.1-0002").known is False, "it was told of steps, never of the dossier"
+
+
+def test_one_dossier_is_settled_once_in_a_call(world: World) -> None:
+    world.store(dossier())
+    (claimed,) = world.claim()
+    twice = [settlement(claimed, Settled.ACCEPTED), settlement(claimed, Settled.ACCEPTED, phase=Phase.STEP)]
+    with pytest.raises(ValueError, match="more than one"):
+        settle(world.engine, "npsp", twice, owner=world.owner)
+    assert world.delivery().state == "leased"
 
 
 # --- promise 3: effectively once --------------------------------------------------------------------------------
@@ -268,10 +290,37 @@ def test_p3_a_worker_whose_lease_ran_out_may_still_tell_what_became_of_its_call(
 def test_p3_an_intent_extends_the_lease_and_needs_the_right_owner(world: World) -> None:
     world.store(dossier())
     (claimed,) = world.claim(lease_s=5)
-    sending = Sending(dossier_id=claimed.dossier_id, token=claimed.token, phase=Phase.DOSSIER, version=1, step=0)
-    assert mark_sending(world.engine, "npsp", owner=uuid4(), lease_s=600, rows=[sending]) == set()
+    others = {"owner": uuid4(), "lease_s": 600.0, "phase": Phase.DOSSIER, "messages": [(claimed.dossier_id, 1, 0)]}
+    assert not mark_sending(world.engine, "npsp", **others)
     assert world.mark(claimed, lease_s=600)
-    assert world.value("SELECT lease_until > now() + interval '5 minutes' FROM delivery")
+    assert world.value("SELECT until > now() + interval '5 minutes' FROM delivery_lease")
+
+
+def test_p3_what_was_marked_and_is_not_settled_with_the_others_never_went_out(world: World) -> None:
+    world.store(dossier("H12.1-0001"), dossier("H12.1-0002"))
+    sent, unsent = world.claim()
+    messages = [(each.dossier_id, 1, 0) for each in (sent, unsent)]
+    mark_sending(world.engine, "npsp", owner=world.owner, lease_s=60, phase=Phase.DOSSIER, messages=messages)
+    world.settle(sent, Settled.ACCEPTED, hold=True)
+    expire(world)
+    assert [each.doubt for each in world.claim(owner=uuid4())] == [None, None]
+
+
+def test_p3_a_worker_that_dies_asking_about_a_doubt_leaves_it_and_one_that_sends_makes_it_new(world: World) -> None:
+    world.store(dossier())
+    (claimed,) = world.claim()
+    assert world.mark(claimed)
+    world.settle(claimed, Settled.IN_DOUBT)
+    (asking,) = world.claim()
+    assert release(world.engine, "npsp", world.owner) == 1
+    (again,) = world.claim()
+    assert again.doubt == asking.doubt
+    assert world.mark(again)
+    assert release(world.engine, "npsp", world.owner) == 1
+    (newer,) = world.claim()
+    assert newer.doubt is not None
+    assert again.doubt is not None
+    assert newer.doubt.since > again.doubt.since
 
 
 def test_p3_a_doubt_waits_and_is_then_claimed_with_what_was_sent(world: World) -> None:
@@ -358,7 +407,7 @@ def test_the_backlog_counts_each_delivery_once(world: World) -> None:
     "wrong",
     [
         "SET state = 'idle', wanted_version = acked_version + 1",
-        "SET state = 'leased', lease_until = NULL",
+        "SET state = 'leased', lease_owner = NULL",
         "SET state = 'doubt', sending_phase = NULL",
         "SET state = 'lost'",
     ],

@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from ledger_world import World
 
-from ledger.delivery_sql import BUCKETS, CLAIM, LOCK_MINE, MARK_SENDING, NORMAL
+from ledger.delivery_sql import BUCKETS, CLAIM, END_EXPIRED_LEASES, NORMAL, RELEASE, SETTLE
 
 BACKLOG = 100_000
+LEASED = 500
+OWNER = uuid4()
 
 
 @pytest.fixture
@@ -29,9 +31,20 @@ def _backlog(world: World) -> None:
         connection.exec_driver_sql("VACUUM ANALYZE delivery")
 
 
+@pytest.fixture
+def _leased(world: World, _backlog: None) -> None:
+    """A worker has some of them, for longer than it may."""
+    world.execute(
+        "UPDATE delivery SET state = 'leased', token = 1, lease_owner = :owner WHERE dossier_id <= :leased",
+        owner=OWNER,
+        leased=LEASED,
+    )
+    world.execute("INSERT INTO delivery_lease (target, owner, until) VALUES ('npsp', :owner, now())", owner=OWNER)
+
+
 @pytest.mark.usefixtures("_backlog")
 def test_a_claim_neither_sorts_nor_walks_the_backlog(database_url: str) -> None:
-    keys = {"target": "npsp", "priority": NORMAL, "owner": uuid4(), "lease_s": 60.0, "caught_up_at": None}
+    keys = {"target": "npsp", "priority": NORMAL, "owner": uuid4(), "caught_up_at": None}
     keys |= {"buckets": list(range(BUCKETS)), "share": 2, "limit": 100}
     nodes = _plan(database_url, CLAIM, keys)
     assert not {"Sort", "Seq Scan"} & {node["Node Type"] for node in nodes}, json.dumps(nodes[0], indent=1)
@@ -41,21 +54,25 @@ def test_a_claim_neither_sorts_nor_walks_the_backlog(database_url: str) -> None:
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 5_000
 
 
-@pytest.mark.usefixtures("_backlog")
-@pytest.mark.parametrize("statement", [MARK_SENDING, LOCK_MINE], ids=["mark", "settle"])
-def test_what_a_worker_names_is_found_by_its_key(world: World, database_url: str, statement: str) -> None:
-    owner = uuid4()
-    world.execute(
-        "UPDATE delivery SET state = 'leased', token = 1, lease_owner = :owner, lease_until = now() + interval '1h' "
-        "WHERE dossier_id <= 500",
-        owner=owner,
-    )
-    intents = [{"dossier_id": id_, "token": 1, "phase": "dossier", "version": 1, "step": 0} for id_ in range(1, 501)]
-    keys = {"target": "npsp", "owner": owner, "lease_s": 60.0, "rows": json.dumps(intents)}
-    nodes = _plan(database_url, statement, keys)
-    assert {node["Index Name"] for node in nodes if "Index Name" in node} == {"delivery_pkey"}
-    assert "Seq Scan" not in {node["Node Type"] for node in nodes}
-    assert nodes[0]["Actual Rows"] == 500
+@pytest.mark.usefixtures("_backlog", "_leased")
+def test_what_a_worker_settles_is_found_by_its_key(database_url: str) -> None:
+    told = {"token": 1, "phase": "dossier", "outcome": "accepted", "version": 1, "step": 0, "passes": 1}
+    told |= {"reason": "", "delay_s": 0.0, "hold": False}
+    keys = {"target": "npsp", "rows": json.dumps([told | {"dossier_id": id_} for id_ in range(1, LEASED + 1)])}
+    keys |= {"most_strikes": 25, "longest_s": 1e6, "alone_s": 1e7, "sent_at": None}
+    nodes = _plan(database_url, SETTLE, keys)
+    walks = [node for node in nodes if node.get("Relation Name") == "delivery" and "Scan" in node["Node Type"]]
+    assert [node["Index Name"] for node in walks] == ["delivery_pkey"] * len(walks)
+    assert {node["Actual Rows"] * node["Actual Loops"] for node in walks} == {LEASED}
+
+
+@pytest.mark.usefixtures("_backlog", "_leased")
+@pytest.mark.parametrize("statement", [END_EXPIRED_LEASES, RELEASE], ids=["expired", "released"])
+def test_what_a_worker_leaves_is_found_without_walking_the_backlog(database_url: str, statement: str) -> None:
+    nodes = _plan(database_url, statement, {"target": "npsp", "owner": OWNER, "delay_s": 0.0})
+    walks = [node for node in nodes if node.get("Relation Name") == "delivery" and "Scan" in node["Node Type"]]
+    assert {node.get("Index Name") for node in walks} <= {"delivery_leased", "delivery_pkey"}
+    assert {node["Actual Rows"] * node["Actual Loops"] for node in walks} == {LEASED}
 
 
 def _plan(database_url: str, statement: str, keys: dict[str, Any]) -> list[dict[str, Any]]:

@@ -109,7 +109,7 @@ def test_p1_after_a_restore_into_another_cluster_no_change_is_missed(world: Worl
 def test_a_version_that_a_worker_sent_before_the_feed_came_is_not_due_again(world: World) -> None:
     world.store(dossier(hours=1))
     (claimed,) = world.claim()
-    world.execute("UPDATE delivery SET acked_version = 2, acked_step = 2, state = 'idle', lease_until = NULL")
+    world.execute("UPDATE delivery SET acked_version = 2, acked_step = 2, state = 'idle', lease_owner = NULL")
     world.store(dossier(hours=2, state=9))
     world.feed()
     row = world.delivery()

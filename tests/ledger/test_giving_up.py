@@ -23,7 +23,7 @@ def others_are_taken(world: World) -> None:
 
 def fail(world: World, outcome: Settled = Settled.RETRY, patience: Patience = FEW, **changes: object) -> Claimed:
     (claimed,) = world.claim()
-    settle(world.engine, "npsp", [settlement(claimed, outcome, **changes)], patience=patience)
+    settle(world.engine, "npsp", [settlement(claimed, outcome, **changes)], owner=world.owner, patience=patience)
     return claimed
 
 

@@ -1,6 +1,7 @@
 """At least once: what is sent again in doubt, to a target that cannot tell a repetition, is counted."""
 
 from typing import Any
+from uuid import uuid4
 
 from ledger_world import World, dossier
 
@@ -42,6 +43,7 @@ def test_p3_a_worker_killed_after_its_intent_leaves_a_doubt_that_counts_when_it_
     (claimed,) = world.claim()
     world.settle(claimed, Settled.ACCEPTED, hold=True)
     assert world.mark(claimed, Phase.STEP, lease_s=0)
+    world.owner = uuid4()
     assert _again(world) == 1
     assert _sent_again(world) == [("step", 0, 1, 5, 1)]
 
@@ -51,6 +53,7 @@ def test_a_doubt_that_is_claimed_and_given_back_unsent_counts_once(world: World)
     (claimed,) = world.claim()
     world.settle(claimed, Settled.ACCEPTED, hold=True)
     assert world.mark(claimed, Phase.STEP, lease_s=0)
+    world.owner = uuid4()
     assert [_again(world), release(world.engine, "npsp", world.owner)] == [1, 1]
     assert _again(world) == 0
     assert _sent_again(world) == [("step", 0, 1, 5, 1)]

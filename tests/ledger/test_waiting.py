@@ -97,5 +97,5 @@ def test_only_news_can_be_asked_for_and_claimed(world: World) -> None:
     world.feed()
     assert [row.code for row in claim(world.engine, world.sealer, "npsp", **claims, only_news=True)] == ["H12.1-0002"]
     assert not has_news(world.engine, "npsp")
-    world.execute("UPDATE delivery SET lease_until = now() - interval '1 s' WHERE state = 'leased'")
+    world.execute("UPDATE delivery_lease SET until = now() - interval '1 s'")
     assert has_news(world.engine, "npsp"), "its worker died"

@@ -1,6 +1,5 @@
 """Fills a ledger through its public functions: what the monitor is then asked to show is known."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -79,17 +78,15 @@ def _dossier(number: int, moment: datetime) -> Dossier:
 def _deliver(engine: Engine, sealer: Sealer) -> None:
     while expand_feed(engine, "npsp"):
         pass
-    rows = claim(engine, sealer, "npsp", owner=uuid4(), limit=100, lease_s=60)
-    settle(engine, "npsp", [one for row in rows for one in _settlements(row)])
-
-
-def _settlements(row: Claimed) -> Sequence[Settlement]:
-    if int(row.code[-4:]) <= REFUSED:
-        return [_settlement(row, Phase.DOSSIER, Settled.REJECTED, reason="the procedure is not registered")]
-    return [
-        _settlement(row, Phase.DOSSIER, Settled.ACCEPTED, hold=True),
-        _settlement(row, Phase.STEP, Settled.ACCEPTED),
-    ]
+    owner = uuid4()
+    rows = claim(engine, sealer, "npsp", owner=owner, limit=100, lease_s=60)
+    refused = [row for row in rows if int(row.code[-4:]) <= REFUSED]
+    reason = "the procedure is not registered"
+    told = [_settlement(row, Phase.DOSSIER, Settled.REJECTED, reason=reason) for row in refused]
+    taken = [row for row in rows if row not in refused]
+    told += [_settlement(row, Phase.DOSSIER, Settled.ACCEPTED, hold=True) for row in taken]
+    settle(engine, "npsp", told, owner=owner)
+    settle(engine, "npsp", [_settlement(row, Phase.STEP, Settled.ACCEPTED) for row in taken], owner=owner)
 
 
 def _settlement(row: Claimed, phase: Phase, outcome: Settled, *, reason: str = "", hold: bool = False) -> Settlement:

@@ -25,12 +25,12 @@ _MOMENTS = {
     "delivery": (
         "due_at",
         "wanted_since",
-        "lease_until",
         "sending_at",
         "last_at",
         "verified_at",
         "failing_since",
     ),
+    "delivery_lease": ("until", "sending_at"),
     "target_gate": (
         "answered_at",
         "taken_at",

@@ -103,7 +103,7 @@ class Deliveries:
     def time_passes(self) -> None:
         """Leases and slots of the dead run out."""
         with self.engine.begin() as connection:
-            connection.execute(text("UPDATE delivery SET lease_until = now() - interval '1 s' WHERE state = 'leased'"))
+            connection.execute(text("UPDATE delivery_lease SET until = now() - interval '1 s'"))
             connection.execute(text("UPDATE target_gate SET holders = '[]', rest_until = NULL, asked_until = NULL"))
 
     def is_idle(self, ended: Ended) -> bool:
