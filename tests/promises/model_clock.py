@@ -22,6 +22,7 @@ import sync.waves
 from ledger.engine import Cursor
 
 _MOMENTS = {
+    "delivery_lease": ("until", "sending_at"),  # before deliveries, as everybody locks them
     "delivery": (
         "due_at",
         "wanted_since",
@@ -30,7 +31,6 @@ _MOMENTS = {
         "verified_at",
         "failing_since",
     ),
-    "delivery_lease": ("until", "sending_at"),
     "target_gate": (
         "answered_at",
         "taken_at",
