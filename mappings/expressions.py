@@ -46,6 +46,8 @@ def _field(node: Node) -> Search:
 
 
 def _chain(node: Node) -> Search:
+    if [child["type"] for child in node["children"]] == ["field", "field"]:
+        return _path(*(child["value"] for child in node["children"]))
     first, *rest = map(_node, node["children"])
     if len(rest) == 1:
         (second,) = rest
@@ -58,6 +60,18 @@ def _chain(node: Node) -> Search:
         return value
 
     return chain
+
+
+def _path(outer: str, inner: str) -> Search:
+    """What is written most: a name inside an object. What is no object has no names, on either level."""
+
+    def path(value: Any) -> Any:
+        try:
+            return value.get(outer).get(inner)
+        except AttributeError:
+            return None
+
+    return path
 
 
 def _literal(node: Node) -> Search:
@@ -95,7 +109,7 @@ def _or(node: Node) -> Search:
 
     def either(value: Any) -> Any:
         found = left(value)
-        return right(value) if _is_false(found) else found
+        return found if found or not _is_false(found) else right(value)
 
     return either
 
@@ -105,7 +119,7 @@ def _and(node: Node) -> Search:
 
     def both(value: Any) -> Any:
         found = left(value)
-        return found if _is_false(found) else right(value)
+        return right(value) if found or not _is_false(found) else found
 
     return both
 
