@@ -200,7 +200,7 @@ class _Writer:
         group, _, leaf = name.rpartition(".")
         self.lines.append(f"v = {self._access(path)}")
         self.lines.append("if v.__class__ is not list: v = _list(v)")
-        self._store(group, leaf, f"[{self._bind('each', item)}(x) for x in v]")
+        self._store(group, leaf, f"[{self._bind('each', item)}(x) for x in v] if v else []")
 
     def _store(self, group: str, leaf: str, value: str, condition: str = "") -> None:
         inside = "".join(f".setdefault({name!r}, {{}})" for name in group.split(".") if name)

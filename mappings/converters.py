@@ -87,11 +87,11 @@ _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _DOUBLE_ENCODED = re.compile("áº|á»|Ä‘|Æ°")
 
 
-def clean_text(value: object) -> str | None:
+def clean_text(value: Any) -> str | None:
     """Text in NFC, trimmed, with ordinary spaces; ``None`` when nothing is left."""
     if value.__class__ is not str:
         raise ConversionError("text", "the value is not text")
-    text = str(value)
+    text: str = value
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
         if _DOUBLE_ENCODED.search(text):
@@ -270,6 +270,8 @@ def _int(value: object) -> int | None:
 @_plain("str")
 def _str(value: object) -> str:
     """The text of a number, or text unchanged."""
+    if value.__class__ is int:  # almost always: the codes of the common schema
+        return str(value)
     if isinstance(value, str):
         return value
     if _is_whole(value):

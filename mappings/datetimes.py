@@ -28,6 +28,15 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d
 _ISO_SPELLINGS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S.%f")
 _FIXED = re.compile(r"^[^%]*(?:%[YmdHMS][^%]*)+$")
 _SLICES = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
+_WRITTEN = {
+    "%Y": ("%s", "moment.year"),
+    **{
+        f"%{letter}": ("%s", f"two[moment.{part}]")
+        for letter, part in {"m": "month", "d": "day", "H": "hour", "M": "minute", "S": "second"}.items()
+    },
+    "%3f": ("%03d", "moment.microsecond // 1000"),
+}
+_TWO_DIGITS = tuple(f"{number:02d}" for number in range(60))
 
 
 def reader(
@@ -56,6 +65,9 @@ def reader(
 
 def writer(written: str, *, zone: tzinfo) -> Callable[[datetime], str]:
     """A function from a moment to text in ``zone``; ``%3f`` writes milliseconds."""
+    assemble = _assembler(written)
+    if assemble is not None:
+        return lambda moment: assemble(moment.astimezone(zone))
     before, milliseconds, after = written.partition("%3f")
 
     def write(moment: datetime) -> str:
@@ -65,6 +77,24 @@ def writer(written: str, *, zone: tzinfo) -> Callable[[datetime], str]:
         return f"{local.strftime(before)}{local.microsecond // 1000:03d}{local.strftime(after)}"
 
     return write
+
+
+def _assembler(written: str) -> Callable[[datetime], str] | None:
+    """The same as ``strftime``, several times faster; ``None`` when the format holds more than plain numbers."""
+    template, values = "", []
+    for part in re.findall(r"%3f|%.?|[^%]+", written, re.DOTALL):
+        if not part.startswith("%"):
+            template += part
+        elif part in _WRITTEN:
+            place, value = _WRITTEN[part]
+            template += place
+            values.append(value)
+        else:
+            return None
+    # The source holds nothing but the expressions above and the format's literals, written by repr().
+    source = f"lambda moment: {template!r} % ({''.join(f'{value}, ' for value in values)})"
+    assemble: Callable[[datetime], str] = eval(source, {"two": _TWO_DIGITS})
+    return assemble
 
 
 def check_format(written: str) -> str:

@@ -1,11 +1,13 @@
 """JMESPath expressions as functions: the library's parser, its functions and its comparisons, without its interpreter.
 
 The interpreter dispatches by name on every node for every record, which costs more than all other fields of a mapping
-together. Here each node becomes a closure once. Kinds of nodes that mappings rarely hold are left to the interpreter,
-so that every expression means exactly what the library says it means.
+together. Here an expression becomes one Python expression, once. Kinds of nodes that mappings rarely hold are left to
+the interpreter, so that every expression means exactly what the library says it means.
+
+The generated source contains names and texts from the mapping file only as ``repr()`` of them, never as code.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import jmespath
@@ -15,116 +17,26 @@ from jmespath.visitor import TreeInterpreter
 Search = Callable[[Any], Any]
 Node = dict[str, Any]
 
-_FUNCTIONS: Final = Functions()
 _INTERPRETER: Final[Any] = TreeInterpreter()
 
 
 def compiled(expression: str) -> Search:
     """The function of one checked expression: from a record to what the expression finds there, or ``None``."""
-    return _node(dict(jmespath.compile(expression).parsed))
+    parsed = dict(jmespath.compile(expression).parsed)
+    writer = _Writer()
+    source = writer.node(parsed, "value")
+    try:
+        search: Search = eval(f"lambda value: {source}", writer.scope)
+    except SyntaxError:  # Python admits 200 brackets inside one another
+        return lambda value: _INTERPRETER.visit(parsed, value)
+    return search
 
 
-def _node(node: Node) -> Search:
-    make = _KINDS.get(node["type"])
-    return make(node) if make is not None else _interpreted(node)
-
-
-def _interpreted(node: Node) -> Search:
-    return lambda value: _INTERPRETER.visit(node, value)
-
-
-def _field(node: Node) -> Search:
-    name = node["value"]
-
-    def field(value: Any) -> Any:
-        try:
-            return value.get(name)
-        except AttributeError:
-            return None
-
-    return field
-
-
-def _chain(node: Node) -> Search:
-    first, *rest = map(_node, node["children"])
-    if len(rest) == 1:
-        (second,) = rest
-        return lambda value: second(first(value))
-
-    def chain(value: Any) -> Any:
-        value = first(value)
-        for step in rest:
-            value = step(value)
-        return value
-
-    return chain
-
-
-def _literal(node: Node) -> Search:
-    literal = node["value"]
-    return lambda _: literal
-
-
-def _current(_: Node) -> Search:
-    return lambda value: value
-
-
-def _comparison(node: Node) -> Search:
-    kind = node["value"]
-    left, right = node["children"]
-    if kind == "eq" and right["type"] == "literal" and right["value"].__class__ in (str, int):
-        return _equals(_node(left), right["value"])
-    if kind not in ("eq", "ne"):
-        return _interpreted(node)
-    compare, one, other = TreeInterpreter.COMPARATOR_FUNC[kind], _node(left), _node(right)
-    return lambda value: compare(one(value), other(value))
-
-
-def _equals(find: Search, literal: str | int) -> Search:
-    """What is compared most: with a word or a number. ``true`` is not 1 there, as it is in Python."""
-
-    def equals(value: Any) -> bool:
-        found = find(value)
-        return found.__class__ is not bool and bool(found == literal)
-
-    return equals
-
-
-def _or(node: Node) -> Search:
-    left, right = map(_node, node["children"])
-
-    def either(value: Any) -> Any:
-        found = left(value)
-        return right(value) if _is_false(found) else found
-
-    return either
-
-
-def _and(node: Node) -> Search:
-    left, right = map(_node, node["children"])
-
-    def both(value: Any) -> Any:
-        found = left(value)
-        return found if _is_false(found) else right(value)
-
-    return both
-
-
-def _object(node: Node) -> Search:
-    parts = [(child["value"], _node(child["children"][0])) for child in node["children"]]
-    return lambda value: None if value is None else {name: part(value) for name, part in parts}
-
-
-def _list(node: Node) -> Search:
-    parts = [_node(child) for child in node["children"]]
-    return lambda value: None if value is None else [part(value) for part in parts]
-
-
-def _call(node: Node) -> Search:
-    if any(child["type"] == "expref" for child in node["children"]):
-        return _interpreted(node)
-    name, arguments = node["value"], [_node(child) for child in node["children"]]
-    return lambda value: _FUNCTIONS.call_function(name, [argument(value) for argument in arguments])
+def _field(value: Any, name: str) -> Any:
+    try:
+        return value.get(name)
+    except AttributeError:
+        return None
 
 
 def _is_false(value: Any) -> bool:
@@ -132,17 +44,97 @@ def _is_false(value: Any) -> bool:
     return not value and (value is None or value is False or value == "" or value == [] or value == {})
 
 
-_KINDS: Final[Mapping[str, Callable[[Node], Search]]] = {
-    "field": _field,
-    "subexpression": _chain,
-    "pipe": _chain,
-    "literal": _literal,
-    "current": _current,
-    "identity": _current,
-    "comparator": _comparison,
-    "or_expression": _or,
-    "and_expression": _and,
-    "multi_select_dict": _object,
-    "multi_select_list": _list,
-    "function_expression": _call,
-}
+class _Writer:
+    """Writes nodes as Python expressions. ``at`` is the name of the variable that holds what a node is asked about.
+
+    An expression that is needed twice is written once, into a variable of its own: ``(v1 if (v1 := …) else …)``.
+    """
+
+    def __init__(self) -> None:
+        self.scope: dict[str, Any] = {
+            "field": _field,
+            "is_false": _is_false,
+            "call": Functions().call_function,
+            "visit": _INTERPRETER.visit,
+        }
+        self._variables = 0
+
+    def node(self, node: Node, at: str) -> str:
+        """The source of a node."""
+        write = getattr(self, f"_{node['type']}", self._interpreted)
+        source: str = write(node, at)
+        return source
+
+    def _interpreted(self, node: Node, at: str) -> str:
+        return f"visit({self._bind(node)}, {at})"
+
+    def _field(self, node: Node, at: str) -> str:
+        name, value = repr(node["value"]), self._variable()
+        return f"({value}.get({name}) if ({value} := {at}).__class__ is dict else field({value}, {name}))"
+
+    def _subexpression(self, node: Node, at: str) -> str:
+        first, *rest = node["children"]
+        source = self.node(first, at)
+        for step in rest:
+            if step["type"] == "field":
+                source = self._field(step, source)
+            else:
+                value = self._variable()
+                source = f"({value} := {source}, {self.node(step, value)})[1]"
+        return source
+
+    _pipe = _subexpression
+
+    def _literal(self, node: Node, _: str) -> str:
+        literal = node["value"]
+        return repr(literal) if literal is None or literal.__class__ in (str, int) else self._bind(literal)
+
+    def _current(self, _: Node, at: str) -> str:
+        return at
+
+    _identity = _current
+
+    def _comparator(self, node: Node, at: str) -> str:
+        kind = node["value"]
+        left, right = node["children"]
+        if kind not in ("eq", "ne"):
+            return self._interpreted(node, at)
+        one, other = self.node(left, at), self.node(right, at)
+        if kind == "eq" and right["type"] == "literal" and right["value"].__class__ in (str, int):
+            # What is compared most: with a word or a number. ``true`` is not 1 there, as it is in Python.
+            found = self._variable()
+            return f"(({found} := {one}).__class__ is not bool and {found} == {other})"
+        return f"{self._bind(TreeInterpreter.COMPARATOR_FUNC[kind])}({one}, {other})"
+
+    def _or_expression(self, node: Node, at: str) -> str:
+        left, right = (self.node(child, at) for child in node["children"])
+        found = self._variable()
+        return f"({found} if ({found} := {left}) or not is_false({found}) else {right})"
+
+    def _and_expression(self, node: Node, at: str) -> str:
+        left, right = (self.node(child, at) for child in node["children"])
+        found = self._variable()
+        return f"({right} if ({found} := {left}) or not is_false({found}) else {found})"
+
+    def _multi_select_dict(self, node: Node, at: str) -> str:
+        parts = (f"{child['value']!r}: {self.node(child['children'][0], at)}" for child in node["children"])
+        return f"(None if {at} is None else {{{', '.join(parts)}}})"
+
+    def _multi_select_list(self, node: Node, at: str) -> str:
+        parts = (self.node(child, at) for child in node["children"])
+        return f"(None if {at} is None else [{', '.join(parts)}])"
+
+    def _function_expression(self, node: Node, at: str) -> str:
+        if any(child["type"] == "expref" for child in node["children"]):
+            return self._interpreted(node, at)
+        arguments = (self.node(child, at) for child in node["children"])
+        return f"call({node['value']!r}, [{', '.join(arguments)}])"
+
+    def _variable(self) -> str:
+        self._variables += 1
+        return f"v{self._variables}"
+
+    def _bind(self, value: object) -> str:
+        name = f"c{len(self.scope)}"
+        self.scope[name] = value
+        return name

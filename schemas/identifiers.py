@@ -23,11 +23,11 @@ _DOSSIER = re.compile(r"^[0-9A-Z][0-9A-Za-z.\-/]{3,63}$", re.ASCII)
 _MAX_AGENCY = 35
 _GROUP_WIDTHS = (2, 2, 3)  # nearest to the root first; a province with more than 99 communes writes three digits there
 
-_remembered = lru_cache(maxsize=4096)  # a province has some hundred agencies, and every message names one
+_remembered = lru_cache(maxsize=4096)  # some hundred agencies and some thousand procedures: every message names them
 
 
 def _clean(value: str, what: str) -> str:
-    text = unicodedata.normalize("NFC", value).strip()
+    text = (value if value.isascii() else unicodedata.normalize("NFC", value)).strip()
     if not text:
         raise ValueError(f"{what} is empty")
     return text
@@ -70,24 +70,37 @@ def dossier_short(value: str) -> str:
 
     Codes that do not begin with an agency code (sector systems have their own) are kept as they are.
     """
-    text = _clean(value, "the dossier code")
-    if not _DOSSIER.match(text):
-        raise ValueError("the dossier code may hold letters, digits, '.', '-' and '/', 4 to 64 of them")
+    text = _dossier(value)
     agency, dash, rest = text.partition("-")
-    if dash and _AGENCY_LONG.match(agency):
-        return f"{agency_short(agency)}-{rest}"
-    return text
+    return f"{_prefix_short(agency)}-{rest}" if dash else text
 
 
 def dossier_long(value: str) -> str:
     """The dossier code with its agency part in the four-group form, where it has one."""
-    short = dossier_short(value)
-    agency, dash, rest = short.partition("-")
-    if dash and _AGENCY_SHORT.match(agency):
-        return f"{agency_long(agency)}-{rest}"
-    return short
+    text = _dossier(value)
+    agency, dash, rest = text.partition("-")
+    return f"{_prefix_long(agency)}-{rest}" if dash else text
 
 
+def _dossier(value: str) -> str:
+    text = _clean(value, "the dossier code")
+    if not _DOSSIER.match(text):
+        raise ValueError("the dossier code may hold letters, digits, '.', '-' and '/', 4 to 64 of them")
+    return text
+
+
+@_remembered
+def _prefix_short(prefix: str) -> str:
+    return agency_short(prefix) if _AGENCY_LONG.match(prefix) else prefix
+
+
+@_remembered
+def _prefix_long(prefix: str) -> str:
+    short = _prefix_short(prefix)
+    return agency_long(short) if _AGENCY_SHORT.match(short) else short
+
+
+@_remembered
 def procedure_code(value: str) -> str:
     """A procedure code: national (``1.001612``), with an agency suffix, or a local one that begins with a letter."""
     text = _clean(value, "the procedure code")

@@ -130,12 +130,25 @@ def raised(system: str, where: str, reply: Reply) -> ConnectorError:
     return OutcomeUnknown(system, message) if reply.kind is Kind.UNCLEAR else Refused(system, message)
 
 
-def verdict(item: Item, reply: Reply, payloads: Sequence[Mapping[str, object]] | None = None) -> Verdict:
-    """The outcome of one item. ``payloads`` is all that went out with the call, when that was more than the item."""
+def verdicts_of(items: Sequence[Item], reply: Reply) -> list[Verdict]:
+    """The outcome of every item of one call."""
+    if OUTCOMES[reply.kind] is Outcome.ACCEPTED:  # what was said needs no quoting, which reads every payload
+        given = reply.given
+        return [Verdict(item.key, Outcome.ACCEPTED, held_as=given.get(item.code, item.held_as)) for item in items]
+    payloads = [item.payload for item in items]
+    return [_not_accepted(item, reply, payloads) for item in items]
+
+
+def verdict(item: Item, reply: Reply) -> Verdict:
+    """The outcome of one item, of a call of its own."""
+    (alone,) = verdicts_of([item], reply)
+    return alone
+
+
+def _not_accepted(item: Item, reply: Reply, payloads: Sequence[Mapping[str, object]]) -> Verdict:
+    """``payloads`` is all that went out with the call: the target's words may repeat any of it."""
     outcome = OUTCOMES[reply.kind]
-    if outcome is Outcome.ACCEPTED:  # what was said needs no quoting, which reads every payload of the call
-        return Verdict(key=item.key, outcome=outcome, held_as=reply.given.get(item.code, item.held_as))
-    words = quoted(reply.said, [item.payload] if payloads is None else payloads)
+    words = quoted(reply.said, payloads)
     return Verdict(
         key=item.key,
         outcome=outcome,

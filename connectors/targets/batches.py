@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from connectors.api import Item, Verdict
-from connectors.targets.answers import Kind, Reply, held_back, stops_the_run, unchanged, verdict
+from connectors.targets.answers import Kind, Reply, held_back, stops_the_run, unchanged, verdict, verdicts_of
 
 _REFUSED = frozenset({Kind.REFUSED, Kind.EXISTS, Kind.MISSING})
 _ENOUGH = Reply(kind=Kind.NOT_NOW, reason="not sent: its batch was refused and halved often enough, it goes alone")
@@ -85,7 +85,7 @@ class Upserts(_Halving):
         elif reply.kind is Kind.MISSING:
             yield from self._settle([replace(item, held_as=None) for item in items], items[0].known)
         else:
-            yield from _verdicts(items, reply)
+            yield from verdicts_of(items, reply)
 
     def _settle(self, items: Sequence[Item], update: bool) -> Iterator[Verdict]:
         reply = self._one_call(items, update)
@@ -96,7 +96,7 @@ class Upserts(_Halving):
             yield from self._settle(items[:middle], update)
             yield from self._settle(items[middle:], update)
             return
-        yield from _verdicts(items, reply)
+        yield from verdicts_of(items, reply)
 
     def _one_call(self, items: Sequence[Item], update: bool) -> Reply:
         return self._call_once(lambda: self._call(items, update))
@@ -132,17 +132,12 @@ class Sequences(_Halving):
             return
         if reply.kind is not Kind.DONE:
             self._blocked |= {item.code: reply for item in ready}
-        yield from _verdicts(ready, reply)
+        yield from verdicts_of(ready, reply)
 
 
 def chunks(items: Sequence[Item], size: int) -> Iterable[Sequence[Item]]:
     """``items`` in pieces of at most ``size``."""
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _verdicts(items: Sequence[Item], reply: Reply) -> Iterator[Verdict]:
-    payloads = [item.payload for item in items]
-    return (verdict(item, reply, payloads) for item in items)
 
 
 def _both_ways(reply: Reply) -> Reply:

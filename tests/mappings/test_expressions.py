@@ -56,6 +56,11 @@ def test_what_mappings_write_most(expression: str, found: Any) -> None:
     assert compiled(expression)({"a": 1, "b": "x"}) == found
 
 
+def test_an_expression_may_have_any_number_of_alternatives() -> None:
+    names = [f"a{number}" for number in range(300)]
+    assert compiled(" || ".join(names))({"a299": "x"}) == "x"
+
+
 def _outcome(search: Any, value: Any) -> tuple[str, str]:
     """The value, told apart by type as well (``True`` is not 1), or the kind of error."""
     try:
