@@ -102,7 +102,9 @@ class _LimitedReader(io.RawIOBase):
         left = ends_at - time.monotonic()
         if left <= 0:
             raise DeadlinePassedError("the total time for this call is over")
-        self._sock.settimeout(left if usual is None else min(usual, left))
+        if usual is not None and usual <= left:
+            return self._raw.readinto(buffer)  # setting it twice would let other threads go first, twice
+        self._sock.settimeout(left)
         try:
             return self._raw.readinto(buffer)
         finally:

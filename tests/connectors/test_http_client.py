@@ -49,6 +49,33 @@ def test_an_answer_comes_back_whole_and_the_connection_is_used_again(serve):
     assert server.asked[0].headers["content-type"].startswith("application/json")
 
 
+def test_calls_of_several_addresses_each_go_to_their_own(serve):
+    server = serve(lambda asked: json_reply([asked.path, asked.query]))
+    http = client(server.settings())
+    for _ in range(2):
+        assert http.request("GET", "/a").json() == ["/a", {}]
+        assert http.request("GET", "/a", params={"p": "1"}).json() == ["/a", {"p": "1"}]
+        assert http.request("POST", "/b?q=2", json=[]).json() == ["/b", {"q": "2"}]
+    assert len(server.connections) == 1
+
+
+def test_a_cookie_comes_back_with_the_calls_that_follow(serve):
+    server = serve(json_reply({}, **{"Set-Cookie": "seat=7"}))
+    http = client(server.settings())
+    for _ in range(3):
+        http.request("GET", "/x")
+    assert [asked.headers.get("cookie") for asked in server.asked] == [None, "seat=7", "seat=7"]
+
+
+def test_a_client_that_was_closed_connects_anew(serve):
+    server = serve(json_reply({}))
+    http = client(server.settings())
+    for _ in range(2):
+        http.request("GET", "/x")
+        http.close()
+    assert len(server.connections) == 2
+
+
 def test_a_compressed_answer_is_inflated(serve):
     server = serve(gzipped(b"[1, 2]"))
     assert client(server.settings()).request("GET", "/z").json() == [1, 2]

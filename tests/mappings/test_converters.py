@@ -269,6 +269,13 @@ def _result(read: Callable[[str], datetime], text: str) -> datetime | str:
         return error.rule
 
 
+@given(st.datetimes())
+@pytest.mark.parametrize("written", ["%Y%m%d%H%M%S", "{%d}/%m \"%Y\" 'lúc' %H\\%M", "%H giờ 100%%", "%-m-%Y", "none"])
+def test_a_moment_is_written_as_strftime_writes_it(written: str, moment: datetime) -> None:
+    aware = moment.replace(tzinfo=UTC)
+    assert datetimes.writer(written, zone=UTC)(aware) == aware.strftime(written)
+
+
 def test_moments_are_written_in_the_zone_of_the_target() -> None:
     moment = datetime(2025, 8, 12, 23, 30, 0, 250_999, tzinfo=UTC)
     assert datetimes.writer("%Y%m%d%H%M%S", zone=VN)(moment) == "20250813063000"

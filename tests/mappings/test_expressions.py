@@ -56,6 +56,10 @@ def test_what_mappings_write_most(expression: str, found: Any) -> None:
     assert compiled(expression)({"a": 1, "b": "x"}) == found
 
 
+def test_true_is_not_one() -> None:
+    assert [compiled("a == `1`")({"a": value}) for value in (True, 1, 1.0, "1")] == [False, True, True, False]
+
+
 def test_an_expression_may_have_any_number_of_alternatives() -> None:
     names = [f"a{number}" for number in range(300)]
     assert compiled(" || ".join(names))({"a299": "x"}) == "x"
