@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sandboxes
 from sqlalchemy import Engine, text
 
 HOSYNC = Path(sys.executable).with_name("hosync")
@@ -64,16 +65,8 @@ class Sandbox:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     home = tmp_path_factory.mktemp("sandbox")
-    arguments = ["--home", str(home), "--size", "2000", "--as-of", AS_OF, "--only", *FOLDERS]
-    process = subprocess.Popen([sys.executable, "-m", "sandbox", "serve", *arguments], stdout=subprocess.DEVNULL)
-    try:
-        while not (home / "sandbox.json").exists():
-            assert process.poll() is None, "the sandbox does not start"
-            time.sleep(0.05)
+    with sandboxes.running(home, FOLDERS, size=2000, as_of=datetime.fromisoformat(AS_OF)):
         yield Sandbox(home)
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")
