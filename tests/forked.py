@@ -9,11 +9,8 @@ in tests/cli and tests/e2e.
 from __future__ import annotations
 
 import atexit
-import gc
-import importlib
 import json
 import os
-import pkgutil
 import random
 import select
 import signal
@@ -21,22 +18,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 _LARGEST = 1 << 20
-_ROOMS = ("cli", "sync", "ledger", "connectors", "mappings")
-_LEFT_OUT = (".migrations.", ".__main__")
-_LATER = (
-    "typer.rich_utils",
-    "alembic.command",
-    "uvicorn.loops.auto",
-    "uvicorn.protocols.http.auto",
-    "uvicorn.lifespan.on",
-)
 
 
 class Running:
@@ -144,28 +132,22 @@ def _started() -> socket.socket:
 # -- the process that forks ------------------------------------------------------------------------------------
 
 
-def _serve(orders: socket.socket) -> None:
-    for room in _ROOMS:
-        package = importlib.import_module(room)
-        for module in pkgutil.walk_packages(package.__path__, f"{room}."):
-            if not any(part in module.name for part in _LEFT_OUT):
-                importlib.import_module(module.name)
-    for name in _LATER:
-        importlib.import_module(name)
+def _serve(orders: socket.socket, hosync: Callable[[], Any]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who watch
-    gc.freeze()
     while True:
         order, files, _, _ = socket.recv_fds(orders, _LARGEST, 4)
         if not order:
             return
         if os.fork() == 0:
             orders.close()
-            _watch(json.loads(order), *files)
+            _watch(hosync, json.loads(order), *files)
         for file in files:
             os.close(file)
 
 
-def _watch(order: dict[str, Any], stdin: int, stdout: int, stderr: int, tell: int) -> NoReturn:
+def _watch(
+    hosync: Callable[[], Any], order: dict[str, Any], stdin: int, stdout: int, stderr: int, tell: int
+) -> NoReturn:
     """Tells the number of the process that carries out the order, and in the end its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
@@ -174,7 +156,7 @@ def _watch(order: dict[str, Any], stdin: int, stdout: int, stderr: int, tell: in
         for number, file in enumerate((stdin, stdout, stderr)):
             os.dup2(file, number)
             os.close(file)
-        _carry_out(order)
+        _carry_out(hosync, order)
     os.write(tell, f"{child}\n".encode())
     for file in (stdin, stdout, stderr):
         os.close(file)
@@ -183,16 +165,18 @@ def _watch(order: dict[str, Any], stdin: int, stdout: int, stderr: int, tell: in
     os._exit(0)
 
 
-def _carry_out(order: dict[str, Any]) -> NoReturn:
+def _carry_out(hosync: Callable[[], Any], order: dict[str, Any]) -> NoReturn:
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
     random.seed()
     sys.argv = ["hosync", *order["arguments"]]
     # Its SystemExit, or any error, ends the program as Python ends any: threads waited for, output flushed.
-    importlib.import_module("cli.main").app()
+    hosync()
     sys.exit()
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    from warmth import warm_up
+
+    _serve(socket.socket(fileno=int(sys.argv[1])), warm_up())
