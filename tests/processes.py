@@ -8,7 +8,7 @@ import multiprocessing
 import pkgutil
 
 import connectors.sources
-import sandbox.systems
+from sandbox.servers import SERVERS
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
@@ -21,11 +21,7 @@ PROCESSES.set_forkserver_preload(
         "mappings.coverage",
         "sync.inbound_app",
         "sync.pull",
-        "sandbox.serve",
-        *(
-            f"{package.__name__}.{module.name}"
-            for package in (connectors.sources, sandbox.systems)
-            for module in pkgutil.iter_modules(package.__path__)
-        ),
+        *SERVERS.values(),
+        *(f"connectors.sources.{module.name}" for module in pkgutil.iter_modules(connectors.sources.__path__)),
     ]
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit import SYSTEMS, Bench, System, catalog, endpoint, running, running_alone, system_of, tells_once
+from kit import SYSTEMS, Bench, System, catalog, endpoint, running, system_of, tells_once
 
 from connectors.catalog_models import PullStyle
 from ledger.engine import open_engine
@@ -39,7 +39,7 @@ def system(
     if not tells_once(request.param):
         yield system_of(request.param, told)
         return
-    with running_alone(tmp_path, request.param) as own:
+    with running(tmp_path, [request.param]) as own:
         connections = {**told["connections"], **own["connections"]}
         for name, value in own["connections"].items():
             monkeypatch.setenv(name, value)

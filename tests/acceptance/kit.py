@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -17,14 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sandboxes
 import uvicorn
 import yaml
-from processes import PROCESSES
 from sqlalchemy import Engine, text
 
 import mappings
@@ -39,9 +36,6 @@ from ledger.sealing import Sealer
 from mappings import coverage, yamllines
 from mappings.mapping import load_file
 from sandbox.connections import CONNECTIONS
-from sandbox.home import SandboxHome
-from sandbox.http import listen
-from sandbox.servers import listeners_of, run_servers
 from schemas.states import TERMINAL
 from sync.context import Context
 from sync.inbound_app import PREFIX, create_server_app
@@ -138,56 +132,11 @@ class System:
 
 
 @contextmanager
-def running(folder: Path, names: Iterable[str] = SYSTEMS) -> Iterator[Mapping[str, Any]]:
+def running(folder: Path, names: Iterable[str]) -> Iterator[Mapping[str, Any]]:
     """The servers of these sources; gives what ``sandbox.json`` says."""
     servers = {server for name in names for server in (name, CONNECTIONS[name].server)}
-    arguments = ["serve", "--home", str(folder), "--size", str(SIZE), "--as-of", AS_OF.isoformat()]
-    mark, log = folder / "sandbox.json", folder / "output"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", *arguments, "--only", *sorted(servers)],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + PATIENCE_S
-        while not mark.exists():
-            assert process.poll() is None, log.read_text("utf-8", "replace")
-            assert time.monotonic() < deadline, "the sandbox does not come up"
-            time.sleep(0.05)
-        yield json.loads(mark.read_text("utf-8"))
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-@contextmanager
-def running_alone(folder: Path, name: str) -> Iterator[Mapping[str, Any]]:
-    """The servers of one source in one process, which is there in a moment; gives what ``sandbox.json`` says."""
-    home, servers = SandboxHome(folder), {name, CONNECTIONS[name].server}
-    home.settle(seed=None, size=SIZE, as_of=AS_OF)
-    ready, tell = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=_serve, args=(home, servers, tell))
-    process.start()
-    tell.close()
-    try:
-        ports = ready.recv()
-        for server in servers:
-            urllib.request.urlopen(f"http://127.0.0.1:{ports[server]}/_sandbox/health", timeout=PATIENCE_S).close()
-        home.announce(ports)
-        yield json.loads(home.announcement.read_text("utf-8"))
-    finally:
-        process.kill()
-        process.join(30)
-
-
-def _serve(home: SandboxHome, names: Iterable[str], tell: Connection) -> None:
-    listeners = {listener: listen() for name in names for listener in listeners_of(name)}
-    ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
-    home.write_ports(ports)
-    tell.send(ports)  # whoever connects from now on waits until they answer
-    run_servers(home, listeners)
+    with sandboxes.running(folder, servers, size=SIZE, as_of=AS_OF) as told:
+        yield told
 
 
 def tells_ratings(name: str) -> bool:

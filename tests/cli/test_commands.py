@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from connectors.catalog import FOLDER
@@ -38,11 +39,20 @@ COMMANDS = (
 _HEAVY = ("airflow", "sqlalchemy", "pydantic", "requests", "psycopg", "zeep", "psutil", "cryptography")
 
 
-def _hosync(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+def _environment(**env: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOSYNC_", "AIRFLOW_"))}
+    return {**kept, "HOSYNC_HOME": "/nonexistent", "COLUMNS": "200", "HOSYNC_LANG": "en", **env}
+
+
+def _hosync(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return forked.run(*arguments, env=_environment(**env))
+
+
+def _the_program_itself(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Started by Python from nothing, as a person starts it."""
     return subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
-        env={**kept, "HOSYNC_HOME": "/nonexistent", "COLUMNS": "200", "HOSYNC_LANG": "en", **env},
+        env=_environment(),
         cwd=_REPOSITORY,
         capture_output=True,
         text=True,
@@ -56,7 +66,7 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=_REPOSITORY, check=True)
     assert loaded.stdout.strip() == "[]"
 
-    done = _hosync("--help")
+    done = _the_program_itself("--help")
     assert done.returncode == 0
     for command in COMMANDS:
         assert f" {command} " in done.stdout
@@ -87,7 +97,8 @@ def test_wrong_arguments_or_configuration_give_2_and_no_traceback(arguments: tup
 
 
 def test_an_unknown_system_is_answered_with_the_name_that_was_meant() -> None:
-    done = _hosync("check", "gplxx")
+    done = _the_program_itself("check", "gplxx")
+    assert done.returncode == 2
     assert "there is no system 'gplxx'" in done.stderr
     assert "What to do: Did you mean 'gplx'?" in done.stderr
     assert "Correct the catalog" not in done.stderr

@@ -1,10 +1,6 @@
 """The three systems that drop files, from the sandbox's folders to dossiers: none is lost, none is told wrongly."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sandboxes
 from dropped import AT_ONCE, tree
 from entries import source_entry
 
@@ -87,17 +84,8 @@ class Sandbox:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     home = tmp_path_factory.mktemp("sandbox")
-    command = [sys.executable, "-m", "sandbox", "serve", "--home", str(home), "--size", "3000", "--only", *NAMES]
-    with (home / "out").open("wb") as output:
-        process = subprocess.Popen([*command, "--as-of", AS_OF.isoformat()], stdout=output, stderr=output)
-        try:
-            while not (home / "sandbox.json").exists():
-                assert process.poll() is None, (home / "out").read_text()
-                time.sleep(0.05)
-            yield Sandbox(home)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
+    with sandboxes.running(home, NAMES, size=3000, as_of=AS_OF):
+        yield Sandbox(home)
 
 
 def entry_of(name: str) -> SourceEntry:

@@ -1,10 +1,6 @@
 """Signed messages and lists made as jobs: the SOAP sources against the sandbox's servers, through to the dossiers."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sandboxes
 from entries import AT_ONCE, records, source_entry
 
 from connectors.api import CheckStatus, Page, Window
@@ -66,16 +63,8 @@ class Sandbox:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     home = tmp_path_factory.mktemp("sandbox")
-    command = [sys.executable, "-m", "sandbox", "serve", "--home", str(home), "--size", "2500", "--only", *SYSTEMS]
-    process = subprocess.Popen([*command, "--as-of", AS_OF.isoformat()], stdout=subprocess.DEVNULL)
-    try:
-        while not (home / "sandbox.json").exists():
-            assert process.poll() is None, "the sandbox does not start"
-            time.sleep(0.05)
+    with sandboxes.running(home, SYSTEMS, size=2500, as_of=AS_OF):
         yield Sandbox(home)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 @pytest.fixture

@@ -1,10 +1,6 @@
 """The sources against the sandbox's servers, which share no code with them."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -12,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sandboxes
 from entries import AT_ONCE, records, source_entry
 
 from connectors.api import CheckStatus, Page, Window
@@ -70,17 +67,8 @@ class Sandbox:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory) -> Iterator[Sandbox]:
     home = tmp_path_factory.mktemp("sandbox")
-    command = [sys.executable, "-m", "sandbox", "serve", "--home", str(home), "--size", "600"]
-    command += ["--as-of", AS_OF.isoformat(), "--only", *SOURCES, "xroad"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        while not (home / "sandbox.json").exists():
-            assert process.poll() is None, "the sandbox does not start"
-            time.sleep(0.05)
+    with sandboxes.running(home, [*SOURCES, "xroad"], size=600, as_of=AS_OF):
         yield Sandbox(home)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 def questions(sandbox, name: str) -> list[str]:

@@ -1,10 +1,6 @@
 """A REST system behind an X-Road security server: the same entry, with ``xroad`` in its options."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sandboxes
 from entries import AT_ONCE, records, source_entry
 
 from connectors.api import CheckStatus
@@ -51,17 +48,8 @@ class Sandbox:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     home = tmp_path_factory.mktemp("sandbox")
-    command = [sys.executable, "-m", "sandbox", "serve", "--home", str(home), "--size", "600"]
-    only = ["--only", "gtvt", "dkkd", "xroad"]
-    process = subprocess.Popen([*command, *only, "--as-of", AS_OF.isoformat()], stdout=subprocess.DEVNULL)
-    try:
-        while not (home / "sandbox.json").exists():
-            assert process.poll() is None, "the sandbox does not start"
-            time.sleep(0.05)
+    with sandboxes.running(home, ["gtvt", "dkkd", "xroad"], size=600, as_of=AS_OF):
         yield Sandbox(home)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 def pull(source: RestSource) -> list[Any]:

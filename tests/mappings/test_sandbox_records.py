@@ -4,10 +4,7 @@ The records come through the real connectors, so this also holds connectors and 
 """
 
 import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -16,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+import sandboxes
 
 import mappings
 from connectors.catalog import load_catalog
@@ -52,7 +50,7 @@ BREAKS = {"unknown-status": ("state", "unknown-code"), "bad-date": (None, "datet
 class Sandbox:
     """The running servers, by what ``sandbox.json`` says of them."""
 
-    announced: dict[str, Any]
+    announced: Mapping[str, Any]
 
     def control(self, system: str, path: str) -> str:
         return f"http://127.0.0.1:{self.announced[system]['port']}/_sandbox/{path}"
@@ -67,19 +65,8 @@ class Sandbox:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     home = tmp_path_factory.mktemp("sandbox")
-    command = [sys.executable, "-m", "sandbox", "serve", "--home", str(home), "--size", "900"]
-    command += ["--as-of", AS_OF.isoformat(), "--only", *SOURCES, *PROGRESS, "xroad"]
-    announcement = home / "sandbox.json"
-    with (home / "out").open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            while not announcement.exists():
-                assert process.poll() is None, (home / "out").read_text("utf-8", "replace")
-                time.sleep(0.1)
-            yield Sandbox(json.loads(announcement.read_text("utf-8")))
-        finally:
-            process.terminate()
-            process.wait(30)
+    with sandboxes.running(home, [*SOURCES, *PROGRESS, "xroad"], size=900, as_of=AS_OF) as announced:
+        yield Sandbox(announced)
 
 
 @pytest.fixture(scope="module")

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sandboxes
 import yaml
-from living_province import AS_OF, CALLERS, HALF_A_YEAR_BEFORE, HOSYNC, PATIENCE_S, ROOT, SEED, SIZE, TARGETS, Province
+from living_province import AS_OF, CALLERS, HALF_A_YEAR_BEFORE, HOSYNC, ROOT, SEED, SIZE, TARGETS, Province
 from model_desk import Database, database
 from sqlalchemy import Engine
 
 from connectors.catalog import FOLDER
 from ledger.engine import open_engine
+from sandbox.servers import SERVERS
 
 
 @pytest.fixture(scope="module")
@@ -61,21 +61,10 @@ def province(
     A module may say its PROVINCE_SIZE, and its SOURCES: then the others are not there.
     """
     home = tmp_path_factory.mktemp("sandbox")
-    mark = home / "sandbox.json"
+    sources = getattr(request.module, "SOURCES", ())
+    names = (*sources, *TARGETS, *(("xroad",) if "dkkd" in sources else ())) if sources else tuple(SERVERS)
     size = getattr(request.module, "PROVINCE_SIZE", SIZE)
-    arguments = ["serve", "--home", str(home), "--seed", str(SEED), "--size", str(size), "--as-of", AS_OF]
-    if sources := getattr(request.module, "SOURCES", ()):
-        arguments += ["--only", *sources, *TARGETS, *(("xroad",) if "dkkd" in sources else ())]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        deadline = time.monotonic() + PATIENCE_S
-        while not mark.exists():
-            assert process.poll() is None, f"the sandbox ended: {process.stdout and process.stdout.read().decode()}"
-            assert time.monotonic() < deadline, "the sandbox does not come up"
-            time.sleep(0.1)
-        said = json.loads(mark.read_text())
+    with sandboxes.running(home, names, size=size, as_of=datetime.fromisoformat(AS_OF), seed=SEED) as said:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "HOSYNC_"))},
             **said["connections"],
@@ -85,9 +74,6 @@ def province(
             "HOSYNC_LANG": "en",
         }
         yield Province(home, environment, {name: at["port"] for name, at in said.items() if name != "connections"})
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ class Hosync:
         self._files = str(files or "")
         self._driver = subprocess.Popen(
             [sys.executable, str(_DRIVER), json.dumps(replaced)],
-            env={**environment, "PYTHONPATH": str(ROOT), "HOSYNC_HOME": "/nonexistent"},
+            env={**environment, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "HOSYNC_HOME": "/nonexistent"},
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,8 @@ from typing import Any
 import forked
 
 from connectors.catalog import load_catalog
+from sandbox.clock import advance
+from sandbox.home import SandboxHome
 from schemas.identifiers import dossier_short
 from schemas.states import State
 from schemas.times import VN
@@ -133,12 +134,7 @@ class Province:
 
     def advance(self, days: int) -> None:
         """Let the sector systems live on for some days."""
-        subprocess.run(
-            [sys.executable, "-m", "sandbox", "advance", "--home", str(self.home), "--days", str(days)],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
+        advance(SandboxHome(self.home), days)
 
 
 def _is_unlisted(row: Mapping[str, Any]) -> bool:

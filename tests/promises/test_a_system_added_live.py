@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
-from living_province import HOSYNC, ROOT, TARGETS, Province
+from living_province import ROOT, TARGETS, Province
 
 from cli.messages import Language, Texts
 from connectors.api import CheckResult, CheckStatus
@@ -49,7 +50,8 @@ class Desk:
         for folder in ("targets", "catalogues"):
             shutil.copytree(ROOT / "mappings" / folder, self.mappings / folder)
         shutil.copytree(CONTRACTS, self.contracts)
-        (root / ".hosync").mkdir()
+        (root / ".hosync" / "bin").mkdir(parents=True)
+        forked.put_into(root / ".hosync" / "bin")
         (root / ".hosync" / "sandbox").symlink_to(province.home)
         self._environment = {
             **province.environment,
@@ -57,7 +59,7 @@ class Desk:
             "HOSYNC_MAPPINGS": str(self.mappings),
             "HOSYNC_CONTRACTS": str(self.contracts),
             "HOSYNC_HOME": "/nonexistent",
-            "PATH": f"{HOSYNC.parent}:{os.environ['PATH']}",
+            "PATH": f"{root / '.hosync' / 'bin'}:{os.environ['PATH']}",
         }
         self.before = self.files()
 
@@ -69,7 +71,7 @@ class Desk:
 
     def json(self, *arguments: str, ok: Sequence[int] = (0,)) -> dict[str, list[dict[str, Any]]]:
         """The JSON document of a command."""
-        done = self._run([str(HOSYNC), *arguments, "--json"])
+        done = self._run(["hosync", *arguments, "--json"])
         assert done.returncode in ok, f"{arguments} ended with {done.returncode}: {done.stderr}"
         document: dict[str, list[dict[str, object]]] = json.loads(done.stdout)
         return document

@@ -16,12 +16,9 @@ opens no connection and starts no thread.
 
 from __future__ import annotations
 
-import gc
 import http.client
-import importlib
 import json
 import os
-import pkgutil
 import select
 import signal
 import sys
@@ -34,7 +31,7 @@ from typing import Any, NoReturn
 import paramiko
 import psycopg
 from psycopg.pq import TransactionStatus
-from typer.main import get_command
+from warmth import warm_up
 
 _LONGEST_S = 60
 _READS = frozenset({"SELECT", ";"})  # the second: whether a pooled connection still lives
@@ -141,22 +138,6 @@ def _hook_sftp() -> None:
         _around(paramiko.SFTPClient, name, _always(f"sftp {name}"), after=True)
 
 
-def _import_everything() -> None:
-    import mappings
-    from connectors.catalog import load_catalog
-
-    for room in ("cli.commands", "sync", "ledger", "connectors", "mappings"):
-        package = importlib.import_module(room)
-        for module in pkgutil.walk_packages(package.__path__, f"{room}."):
-            if ".migrations." not in module.name:
-                importlib.import_module(module.name)
-    catalog = load_catalog()
-    for source in catalog.sources:
-        mappings.load(source.mapping, mappings.Direction.SOURCE)
-    for target in catalog.targets:
-        mappings.load(target.mapping, mappings.Direction.TARGET)
-
-
 def _carry_out(order: dict[str, Any], told: int, command: Callable[[Sequence[str]], Any]) -> NoReturn:
     """The forked process: one command, as the console script runs it."""
     for stream, name in ((1, "stdout"), (2, "stderr")):
@@ -181,8 +162,7 @@ def _answer(word: dict[str, Any]) -> None:
 
 def main(replaced: dict[str, Any]) -> None:
     """Take orders until stdin ends. ``replaced``: constants of the product by dotted name, and what they shall be."""
-    _import_everything()
-    command = get_command(importlib.import_module("cli.main").app)
+    command = warm_up()
     for name, value in replaced.items():
         module, _, constant = name.rpartition(".")
         assert hasattr(sys.modules[module], constant), name
@@ -191,7 +171,6 @@ def main(replaced: dict[str, Any]) -> None:
     _hook_sql()
     _hook_sftp()
     sys.addaudithook(touches.file)
-    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         listen, told = os.pipe()

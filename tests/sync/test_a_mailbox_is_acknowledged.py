@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sandboxes
 from processes import PROCESSES
 from sqlalchemy import text
 
@@ -62,20 +61,10 @@ class Mailbox:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
     home = tmp_path_factory.mktemp("sandbox")
-    arguments = ["--home", str(home), "--size", "1500", "--as-of", AS_OF.isoformat(), "--only", "tanso"]
-    process = subprocess.Popen([sys.executable, "-m", "sandbox", "serve", *arguments], stdout=subprocess.DEVNULL)
-    with pytest.MonkeyPatch.context() as patch:
-        try:
-            while not (home / "sandbox.json").exists():
-                assert process.poll() is None, "the sandbox does not start"
-                time.sleep(0.05)
-            told = json.loads((home / "sandbox.json").read_text())
-            for name, value in told["connections"].items():
-                patch.setenv(name, value)
-            yield Mailbox(told["tanso"]["port"])
-        finally:
-            process.terminate()
-            process.wait(30)
+    with sandboxes.running(home, ["tanso"], size=1500, as_of=AS_OF) as told, pytest.MonkeyPatch.context() as patch:
+        for name, value in told["connections"].items():
+            patch.setenv(name, value)
+        yield Mailbox(told["tanso"]["port"])
 
 
 @pytest.fixture

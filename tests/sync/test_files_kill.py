@@ -7,8 +7,6 @@ import base64
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,10 +14,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
+import sandboxes
 from sqlalchemy import Engine, text
 
-HOSYNC = Path(sys.executable).with_name("hosync")
 AS_OF = "2026-06-30T17:00:00+07:00"
 FOLDERS = {"thuy": "sftp/ket-qua", "congthuong": "ket-xuat"}
 
@@ -64,16 +63,8 @@ class Sandbox:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     home = tmp_path_factory.mktemp("sandbox")
-    arguments = ["--home", str(home), "--size", "2000", "--as-of", AS_OF, "--only", *FOLDERS]
-    process = subprocess.Popen([sys.executable, "-m", "sandbox", "serve", *arguments], stdout=subprocess.DEVNULL)
-    try:
-        while not (home / "sandbox.json").exists():
-            assert process.poll() is None, "the sandbox does not start"
-            time.sleep(0.05)
+    with sandboxes.running(home, FOLDERS, size=2000, as_of=datetime.fromisoformat(AS_OF)):
         yield Sandbox(home)
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +78,6 @@ def environment(sandbox: Sandbox, database_url: str, data_key: bytes) -> dict[st
             "HOSYNC_DATA_KEY": base64.b64encode(data_key).decode(),
         }
     )
-
-
-def pull(environment: dict[str, str], system: str) -> subprocess.Popen[bytes]:
-    command = [str(HOSYNC), "pull", system, "--json"]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def held(engine: Engine, system: str) -> dict[str, int]:
@@ -110,20 +96,19 @@ def test_files_are_stored_before_they_are_archived_however_often_the_pull_is_kil
     kills = 0
     for pause_s in (0.0, chance.uniform(0, 0.2)):  # the first one surely in the middle
         before = sandbox.taken(system)
-        running = pull(environment, system)
+        running = forked.start("pull", system, "--json", env=environment)
         while running.poll() is None and sandbox.taken(system) <= before:
             time.sleep(0.005)
         time.sleep(pause_s)
         kills += running.poll() is None
         running.kill()
-        running.communicate()
+        running.wait()
         if not held(engine, system):
             assert sandbox.waiting(system), "a file was archived before its records were stored"
     assert kills, "else this proves nothing"
-    done = pull(environment, system)
-    output, errors = done.communicate(timeout=120)
-    assert done.returncode == 0, errors.decode()[-2000:]
-    assert json.loads(output)
+    done = forked.run("pull", system, "--json", env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)
     assert sandbox.waiting(system) == []
     truth, found = sandbox.truth(system), held(engine, system)
     assert found.items() <= truth.items()

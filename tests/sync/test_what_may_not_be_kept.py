@@ -1,9 +1,6 @@
 """What a catalog entry cuts is nowhere in the ledger, sealed or not: judicial records pulled through the real thing."""
 
 import json
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sandboxes
 import zstandard
 from sqlalchemy import Engine, inspect, text
 
@@ -30,19 +28,11 @@ FORBIDDEN = (SECRET, "phieuLLTP", "thongTinAn", "tinhTrangAnTich", "soPhieuLLTP"
 
 
 @pytest.fixture(scope="module")
-def announced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def announced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Any]]:
     """A running home system and the ministry's."""
     home = tmp_path_factory.mktemp("sandbox")
-    arguments = ["--home", str(home), "--size", "3000", "--as-of", AS_OF.isoformat(), "--only", "igate", "lltp"]
-    process = subprocess.Popen([sys.executable, "-m", "sandbox", "serve", *arguments], stdout=subprocess.DEVNULL)
-    try:
-        while not (home / "sandbox.json").exists():
-            assert process.poll() is None, "the sandbox does not start"
-            time.sleep(0.05)
-        yield json.loads((home / "sandbox.json").read_text())
-    finally:
-        process.terminate()
-        process.wait(30)
+    with sandboxes.running(home, ["igate", "lltp"], size=3000, as_of=AS_OF) as told:
+        yield told
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
-"""Real processes in a throw-away home. Its path is short: a Unix socket's path must stay under 108 bytes."""
+"""Real processes in a throw-away home."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from homes import short_home
 
 from cli.up.children import Children, reaping
 from cli.up.home import Home
@@ -17,10 +15,8 @@ from cli.up.signals import StopSignals
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="hs-up-"))
-    folder.chmod(0o755)
-    yield Home.at(folder / "home")
-    shutil.rmtree(folder, ignore_errors=True)
+    with short_home() as made:
+        yield made
 
 
 @pytest.fixture

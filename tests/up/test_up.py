@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from homes import short_home
 
 from cli.up.home import Home
 from cli.up.leftovers import Book
@@ -108,12 +109,19 @@ def _alive(processes: list[psutil.Process]) -> list[str]:
     return [found for process in processes if (found := name(process))]
 
 
+@pytest.fixture(scope="module")
+def lasting_home() -> Iterator[Home]:
+    """A home that outlasts a test: the first start makes Airflow's tables, which takes long; the others find them."""
+    with short_home() as made:
+        yield made
+
+
 @pytest.fixture
-def start(home: Home) -> Iterator[Callable[[], Up]]:
-    """Starts `hosync up` in the home; whatever still runs at the end of the test is killed."""
+def start() -> Iterator[Callable[[Home], Up]]:
+    """Starts `hosync up` in a home; whatever still runs at the end of the test is killed."""
     ups: list[Up] = []
 
-    def one_more() -> Up:
+    def one_more(home: Home) -> Up:
         ups.append(Up(home))
         return ups[-1]
 
@@ -123,15 +131,16 @@ def start(home: Home) -> Iterator[Callable[[], Up]]:
 
 
 def test_it_moves_from_a_stolen_port_refuses_a_second_start_and_ends_with_a_dead_component(
-    home: Home, start: Callable[[], Up]
+    lasting_home: Home, start: Callable[[Home], Up]
 ) -> None:
-    home.root.mkdir()
+    home = lasting_home
+    home.root.mkdir(exist_ok=True)
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         thief.bind(("127.0.0.1", 0))
         stolen = thief.getsockname()[1]
         home.ports_file.write_text(json.dumps({"airflow": stolen}))
-        up = start()
+        up = start(home)
         up.until("api-server: starting")  # the port was still free when it was chosen
         thief.listen()
         up.until("Ctrl-C stops everything")
@@ -153,8 +162,8 @@ def test_it_moves_from_a_stolen_port_refuses_a_second_start_and_ends_with_a_dead
     assert _alive(offspring) == []
 
 
-def test_ctrl_c_during_the_start_leaves_nothing_behind(home: Home, start: Callable[[], Up]) -> None:
-    up = start()
+def test_ctrl_c_during_the_start_leaves_nothing_behind(home: Home, start: Callable[[Home], Up]) -> None:
+    up = start(home)
     up.until("PostgreSQL: ready")
     offspring = up.offspring()
     up.process.send_signal(signal.SIGINT)
@@ -164,9 +173,9 @@ def test_ctrl_c_during_the_start_leaves_nothing_behind(home: Home, start: Callab
 
 
 def test_after_being_killed_it_starts_again_on_the_same_data_and_stops_on_request(
-    start: Callable[[], Up],
+    lasting_home: Home, start: Callable[[Home], Up]
 ) -> None:
-    first = start()
+    first = start(lasting_home)
     first.until("Ctrl-C stops everything")
     address = next(line.split()[-1] for line in first.said.splitlines() if line.strip().startswith("Airflow  "))
     offspring = first.offspring()
@@ -177,7 +186,7 @@ def test_after_being_killed_it_starts_again_on_the_same_data_and_stops_on_reques
         assert time.monotonic() < deadline, f"these outlived us: {_alive(offspring)}"
         time.sleep(0.1)
 
-    again = start()
+    again = start(lasting_home)
     again.until("Ctrl-C stops everything")
     assert address in again.said
     offspring = again.offspring()
@@ -187,12 +196,12 @@ def test_after_being_killed_it_starts_again_on_the_same_data_and_stops_on_reques
     assert _alive(offspring) == []
 
 
-def test_a_broken_catalog_is_told_before_anything_starts(start: Callable[[], Up]) -> None:
-    up = start()
+def test_a_broken_catalog_is_told_before_anything_starts(home: Home, start: Callable[[Home], Up]) -> None:
+    up = start(home)
     up.kill()
     catalog = Path(up.env["HOSYNC_CATALOG"])
     (catalog / "gplx.yaml").write_text("kind: source\n")
-    again = start()
+    again = start(home)
     assert again.exit_code() == 2
     assert "gplx.yaml" in again.said
     assert "PostgreSQL" not in again.said
