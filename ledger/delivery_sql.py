@@ -125,7 +125,7 @@ def _end_leases(chosen: str, due_at: str) -> str:
         SELECT delivery.dossier_id, delivery.lease_owner
         FROM delivery
         WHERE delivery.target = %(target)s AND delivery.state = 'leased'
-          AND delivery.lease_owner IN (SELECT owner FROM ended)
+          AND delivery.lease_owner = ANY(ARRAY(SELECT owner FROM ended))
         ORDER BY delivery.dossier_id
         FOR UPDATE
     )

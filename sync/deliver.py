@@ -30,11 +30,12 @@ from sync.waves import Waves
 if TYPE_CHECKING:
     from sync.context import Context
 
-_CLAIM_CALLS = 4  # wire calls' worth of dossiers per claim and sender: long enough to be cheap, short enough to share
+_CLAIM_CALLS = 2  # wire calls' worth of dossiers per claim and sender: long enough to be cheap, short enough to share
 _CLAIM_AT_LEAST = 200
 _FRUITLESS_BATCHES = 3
+_LOOK_EVERY_S = 1.0  # for what has changed meanwhile; a claim that finds nothing looks at once
 _SHORTEST_PAUSE_S = 0.05  # our clock and the database's may differ by a little
-_LANES = 2
+_LANES = 3
 
 
 class DeliverReport(BaseModel):
@@ -158,15 +159,19 @@ class _Course:
         self._claim_size = max(calls, _CLAIM_AT_LEAST)
         self._only_news = only_news
         self._left = limit
+        self._looked_at = float("-inf")
         self._fruitless = 0
         self._failed = False
         self._guard = threading.Lock()
         self._settled, self._batches = threading.Condition(self._guard), 0
 
-    def expand(self) -> None:
-        """Make due what changed."""
-        while delivery.expand_feed(self._context.engine, self._entry.system):
-            pass
+    def expand(self) -> bool:
+        """Make due what changed; whether there was anything."""
+        self._looked_at = time.monotonic()
+        made_due = 0
+        while more := delivery.expand_feed(self._context.engine, self._entry.system):
+            made_due += more
+        return made_due > 0
 
     def run(self, waves: Waves, gate: Gate, clock: _Clock) -> None:
         """One lane, from claim to claim."""
@@ -188,7 +193,8 @@ class _Course:
                 if clock.wait_until(self.rest.until):
                     continue
                 return
-            self.expand()
+            if time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
+                self.expand()
             batches = self._batches
             size = self._take()
             rows = delivery.claim(
@@ -203,6 +209,8 @@ class _Course:
             )
             self._put_back(size - len(rows))
             if not rows:
+                if self.expand():
+                    continue
                 backlog = delivery.backlog(self._context.engine, self._entry.system)
                 if clock.wait_for(backlog, partial(self._sleep, batches)):
                     continue

@@ -40,7 +40,7 @@ _IMPATIENT: Mapping[str, Any] = {
     "reconcile": {"grace_s": 0, "heal_share": 1, "heal_limit": 500},
 }
 SMALL_BATCHES = {
-    # So that two lanes have work although there is little of it.
+    # So that all lanes have work although there is little of it.
     "sync.deliver._CLAIM_CALLS": 1,
     "sync.deliver._CLAIM_AT_LEAST": 2,
     "sync.decisions._MAX_DELAY_S": 0.05,
