@@ -182,13 +182,16 @@ class CountedEvents(Deliveries):
 
 @contextmanager
 def target_under_fire(
-    target: str, home: Path, database_url: str, engine: Engine, sealer: Sealer, data_key: bytes
+    target: str, home: Path, database_url: str, engine: Engine, sealer: Sealer, data_key: bytes, **changed: Any
 ) -> Iterator[tuple[Deliveries, Mapping[str, str]]]:
-    """The target with a ledger of its own, and the environment in which `hosync` works on them."""
+    """The target with a ledger of its own, and the environment in which `hosync` works on them.
+
+    ``changed``: what else its catalog entry shall say.
+    """
     folder = home / "catalog"
     folder.mkdir()
     entry = yaml.safe_load((FOLDER / f"{target}.yaml").read_text())
-    for key, value in _IMPATIENT.items():
+    for key, value in {**_IMPATIENT, **changed}.items():
         entry[key] = {**entry.get(key, {}), **value} if isinstance(value, Mapping) else value
     entry["batch"] = {name: min(size, _AT_ONCE) for name, size in entry["batch"].items()}
     (folder / f"{target}.yaml").write_text(yaml.safe_dump(entry, allow_unicode=True))
