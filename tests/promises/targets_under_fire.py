@@ -193,7 +193,8 @@ def target_under_fire(
     entry = yaml.safe_load((FOLDER / f"{target}.yaml").read_text())
     for key, value in {**_IMPATIENT, **changed}.items():
         entry[key] = {**entry.get(key, {}), **value} if isinstance(value, Mapping) else value
-    entry["batch"] = {name: min(size, _AT_ONCE) for name, size in entry["batch"].items()}
+    # Both, since what is claimed at once goes by the larger, whichever the target takes.
+    entry["batch"] = {name: min(entry["batch"].get(name, 1), _AT_ONCE) for name in ("dossiers", "steps")}
     (folder / f"{target}.yaml").write_text(yaml.safe_dump(entry, allow_unicode=True))
     at, kind = CONNECTIONS[target], CountedEvents if target == "emc" else Deliveries
     build = import_module(SERVERS[target]).build
