@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from crashing import Hosync, killed_everywhere, warm
-from living_province import AS_OF, HALF_A_YEAR_BEFORE, Province
+from living_province import HALF_A_YEAR_BEFORE, Province
 from sources_under_fire import Pulls, planted, with_small_pages
 from sqlalchemy import Engine
 
@@ -21,12 +22,13 @@ pytestmark = pytest.mark.timeout(300)
 SOURCES = ("hotich", "lltp", "gtvt", "gplx", "qldc")
 PROVINCE_SIZE = 130
 _OPEN, _NEW = 2, 2
-_PULLED = {
+_NOT_SO_LONG_AGO = HALF_A_YEAR_BEFORE + timedelta(days=90)
+_PULLED: dict[str, dict[str, Any]] = {
     "hotich": {"page_size": 1},
     "lltp": {"page_size": 1},
     "gtvt": {"window_days": 75},
     "gplx": {"window_days": 60, "page_size": 1},
-    "qldc": {"window_days": 80, "page_size": 3},
+    "qldc": {"window_days": 80, "page_size": 3, "start": _NOT_SO_LONG_AGO},
 }
 
 
@@ -56,13 +58,21 @@ def test_p1_p3_what_is_told_of_others_dossiers_is_known_wherever_who_asks_is_kil
     assert sum(row.system == system for row in story.content["readings"]) == len(told) > 1
 
 
-@pytest.mark.parametrize("span", [(), ("--from", str(HALF_A_YEAR_BEFORE), "--to", AS_OF)])
 def test_p1_p3_days_whose_reader_is_killed_anywhere_are_read_whole(
-    span: tuple[str, ...], province: Province, engine: Engine, hosync: Hosync
+    province: Province, engine: Engine, hosync: Hosync
 ) -> None:
+    killed_everywhere(hosync, Pulls("gtvt", province, engine, tells_times=False))
+
+
+def test_p1_p3_months_of_the_past_whose_reader_is_killed_anywhere_are_read_whole_and_move_no_cursor(
+    province: Province, engine: Engine, hosync: Hosync
+) -> None:
+    received = sorted(datetime.fromisoformat(row["received_at"]) for row in province.lines("gtvt", "truth"))
+    first, last = received[0] - timedelta(days=1), received[-1] + timedelta(days=1)
+    span = ("--from", first.isoformat(), "--to", last.isoformat())
     story = Pulls("gtvt", province, engine, tells_times=False, arguments=span)
     killed_everywhere(hosync, story)
-    assert len(story.content["cursors"]) == (0 if span else 1)
+    assert story.content["cursors"] == []
 
 
 def test_p1_p3_what_is_open_of_earlier_days_is_asked_for_wherever_who_asks_is_killed(
@@ -85,4 +95,8 @@ def test_p1_p3_what_is_open_of_earlier_days_is_asked_for_wherever_who_asks_is_ki
 def test_p1_p3_lists_that_are_made_as_jobs_are_read_whole_wherever_who_ordered_them_is_killed(
     province: Province, engine: Engine, hosync: Hosync
 ) -> None:
-    killed_everywhere(hosync, Pulls("qldc", province, engine))
+    story = Pulls("qldc", province, engine, tells_all=False)
+    killed_everywhere(hosync, story)
+    changed = [row for row in province.lines("qldc", "truth") if row["changed_at"] >= str(_NOT_SO_LONG_AGO)]
+    assert story.held == {row["code"]: row["state"] for row in changed}
+    assert len(changed) > _PULLED["qldc"]["page_size"]
