@@ -48,6 +48,7 @@ _WITHOUT_TIMES = {
                 ORDER BY code, step_no, step.state""",
 }
 _VERSIONS = "SELECT code, version FROM dossier ORDER BY code"
+_CHANGED = "SELECT system, sum(changed) FROM pull_run WHERE changed > 0 GROUP BY system ORDER BY system"
 _EQUATION = """
     SELECT system, status, fetched - new_ - changed - unchanged - stale - quarantined AS lost, new_
     FROM pull_run WHERE system = ANY(:systems)
@@ -104,7 +105,7 @@ class Pulls:
         with self.engine.connect() as connection:
             content = {name: connection.execute(text(query)).all() for name, query in queries.items()}
             runs = connection.execute(text(_EQUATION), {"systems": [self.system]}).all()
-            versions = connection.execute(text(_VERSIONS)).all()
+            versions, changed = (connection.execute(text(query)).all() for query in (_VERSIONS, _CHANGED))
         if self.tells_all:
             truth = {row["code"]: row["state"] for row in self.province.lines(self.system, "truth")}
             assert {row.code: row.state for row in content["dossiers"]} == truth
@@ -112,7 +113,7 @@ class Pulls:
         assert sum(run.new_ for run in runs) == sum(row.home_system == self.system for row in content["dossiers"])
         if self.is_a_queue:
             content["steps"] = [row for row in content["steps"] if row.step_no is not None]
-        found = content if self.is_a_queue else {**content, "versions": versions}
+        found = content if self.is_a_queue else {**content, "versions": versions, "changed": changed}
         self.content = self.content or found
         for name, rows in found.items():
             assert rows == self.content[name], f"{name}: {set(map(tuple, rows)) ^ set(map(tuple, self.content[name]))}"
