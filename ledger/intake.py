@@ -48,7 +48,8 @@ def start_pull(
     started_by: str,
     tells_once: bool = False,
 ) -> UUID:
-    """Open a run, best under ``system_lock``; its counters grow with each page.
+    """Open a run, best under ``system_lock``; its counters grow with each page. One of the same window that is still
+    marked as running was killed, and is marked as interrupted.
 
     ``tells_once``: the system hands out each change only once.
     """
@@ -57,6 +58,7 @@ def start_pull(
     with transaction(engine) as cursor:
         life.notice(cursor)
         parameters = {"run_id": run_id, "system": system, "mode": mode, "start": start, "end": end}
+        cursor.execute(intake_sql.MARK_INTERRUPTED_WINDOW, parameters)
         cursor.execute(intake_sql.START_RUN, parameters | {"started_by": started_by, "tells_once": tells_once})
     return run_id
 

@@ -55,6 +55,12 @@ MARK_INTERRUPTED_RUNS = """
     WHERE system = :system AND status = 'running'
       AND (mode = 'incremental' OR started_at < now() - interval '1 day')
 """
+MARK_INTERRUPTED_WINDOW = """
+    UPDATE pull_run
+    SET status = 'interrupted', error = 'the process ended before the run did', finished_at = now()
+    -- Who begins with a window again holds its lock.
+    WHERE system = %(system)s AND status = 'running' AND window_start = %(start)s AND window_end = %(end)s
+"""
 FIND_RUN = """
     SELECT seq, pg_current_xact_id()::text::bigint, (SELECT value FROM pull_cursor WHERE system = %(system)s)
     FROM pull_run

@@ -384,6 +384,13 @@ def test_p5_one_pull_per_system_and_a_killed_one_is_marked_as_interrupted(world:
     assert [tuple(row) for row in rows] == [("gplx", "interrupted"), ("igate", "running")]
 
 
+def test_p4_p5_a_killed_pull_of_a_window_is_marked_as_interrupted_when_the_window_is_pulled_again(world: World) -> None:
+    january, february, march = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+    for window in ((january, february), (february, march), (january, february)):
+        start_pull(world.engine, system="gplx", mode=PullMode.WINDOW, window=window, started_by="test")
+    assert world.rows("SELECT status FROM pull_run ORDER BY seq") == [("interrupted",), ("running",), ("running",)]
+
+
 def test_p5_a_lock_whose_session_broke_is_free_and_its_holder_ends_in_peace(world: World) -> None:
     with system_lock(world.engine, "gplx"):
         world.value(f"SELECT count(pg_terminate_backend(pid)) {ADVISORY_LOCKS}")

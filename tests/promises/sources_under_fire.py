@@ -35,13 +35,20 @@ _CONTENT = {
                 ORDER BY code, at, step.state""",
     "readings": "SELECT system, source_id, state FROM dossier_reading ORDER BY 1, 2",
     "set aside": "SELECT system, record_key, rule FROM quarantine WHERE state = 'open' ORDER BY 1, 2, 3",
-    # To the hour; where it is a place in the inbox, how many calls are behind it.
+    # To the hour, or now; where it is a place in the inbox, how many calls are behind it.
     "cursors": """SELECT system, CASE WHEN value ~ '^[0-9]+$'
                                  THEN (SELECT count(*) FROM inbox WHERE message_id > value::bigint)::text
+                                 WHEN value::timestamptz > now() - interval '1 h' THEN 'now'
                                  ELSE left(value, 13) END FROM pull_cursor ORDER BY 1""",
     "disappeared": "SELECT code FROM disappeared JOIN dossier ON dossier.id = dossier_id ORDER BY 1",
 }
+_WITHOUT_TIMES = {
+    "dossiers": "SELECT code, state, home_system, last_step FROM dossier ORDER BY code",
+    "steps": """SELECT code, step.state, step_no FROM dossier_step step JOIN dossier ON dossier.id = dossier_id
+                ORDER BY code, step_no, step.state""",
+}
 _VERSIONS = "SELECT code, version FROM dossier ORDER BY code"
+_CHANGED = "SELECT system, sum(changed) FROM pull_run WHERE changed > 0 GROUP BY system ORDER BY system"
 _EQUATION = """
     SELECT system, status, fetched - new_ - changed - unchanged - stale - quarantined AS lost, new_
     FROM pull_run WHERE system = ANY(:systems)
@@ -56,6 +63,8 @@ class Pulls:
     is handed out again. ``tells_all``: all that is true of the source is told in one pull; else the test must look at
     the ``content``. Of a queue, a dossier's messages may come in one page or in several, and so make one version of it
     or several; one that comes again, late, is kept in the history, without a number, and told to nobody.
+    ``arguments``: what else the pull is told. ``tells_times``: the source says since when a dossier is in its state;
+    else that is when we saw it.
     """
 
     system: str
@@ -64,12 +73,14 @@ class Pulls:
     before: Callable[[], object] = lambda: None
     tells_all: bool = True
     is_a_queue: bool = False
+    tells_times: bool = True
+    arguments: Sequence[str] = ()
     content: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # after a pull that nobody killed
 
     @property
     def command(self) -> tuple[str, ...]:
         """What is killed."""
-        return ("pull", self.system, "--json")
+        return ("pull", self.system, *self.arguments, "--json")
 
     @property
     def held(self) -> dict[str, int]:
@@ -90,10 +101,11 @@ class Pulls:
 
     def check(self) -> None:
         """The ledger knows what the source tells, each dossier was new once, and nothing else is to be seen."""
+        queries = _CONTENT if self.tells_times else _CONTENT | _WITHOUT_TIMES
         with self.engine.connect() as connection:
-            content = {name: connection.execute(text(query)).all() for name, query in _CONTENT.items()}
+            content = {name: connection.execute(text(query)).all() for name, query in queries.items()}
             runs = connection.execute(text(_EQUATION), {"systems": [self.system]}).all()
-            versions = connection.execute(text(_VERSIONS)).all()
+            versions, changed = (connection.execute(text(query)).all() for query in (_VERSIONS, _CHANGED))
         if self.tells_all:
             truth = {row["code"]: row["state"] for row in self.province.lines(self.system, "truth")}
             assert {row.code: row.state for row in content["dossiers"]} == truth
@@ -101,7 +113,7 @@ class Pulls:
         assert sum(run.new_ for run in runs) == sum(row.home_system == self.system for row in content["dossiers"])
         if self.is_a_queue:
             content["steps"] = [row for row in content["steps"] if row.step_no is not None]
-        found = content if self.is_a_queue else {**content, "versions": versions}
+        found = content if self.is_a_queue else {**content, "versions": versions, "changed": changed}
         self.content = self.content or found
         for name, rows in found.items():
             assert rows == self.content[name], f"{name}: {set(map(tuple, rows)) ^ set(map(tuple, self.content[name]))}"
@@ -113,9 +125,17 @@ def wipe(engine: Engine) -> None:
         connection.execute(_WIPE)
 
 
-def planted(engine: Engine, sealer: Sealer, system: str, code: str) -> None:
-    """The system has told of a dossier before; it is being worked on."""
-    at = datetime(2026, 1, 2, 8, tzinfo=VN)
+def planted(
+    engine: Engine,
+    sealer: Sealer,
+    system: str,
+    code: str,
+    *,
+    at: datetime = datetime(2026, 1, 2, 8, tzinfo=VN),
+    cursor: str | None = None,
+    **more: Any,
+) -> None:
+    """The system has told of a dossier before, and perhaps of all up to ``cursor``; it is being worked on."""
     dossier = Dossier.model_validate(
         {
             "code": code,
@@ -129,6 +149,7 @@ def planted(engine: Engine, sealer: Sealer, system: str, code: str) -> None:
             "changed_at": at,
             "applicant": {"name": "Nguyễn Văn Mẫu", "identity_kind": 1, "identity_number": "000099000001"},
         }
+        | more
     )
     run = start_pull(engine, system=system, mode=PullMode.INCREMENTAL, window=None, started_by="test")
     page = PageIntake(
@@ -142,7 +163,7 @@ def planted(engine: Engine, sealer: Sealer, system: str, code: str) -> None:
         fetched=1,
         dossiers=[dossier],
         problems=(),
-        cursor=None,
+        cursor=cursor,
         mapping_version="1",
     )
     store_page(engine, sealer, page)

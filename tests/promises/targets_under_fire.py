@@ -182,15 +182,19 @@ class CountedEvents(Deliveries):
 
 @contextmanager
 def target_under_fire(
-    target: str, home: Path, database_url: str, engine: Engine, sealer: Sealer, data_key: bytes
+    target: str, home: Path, database_url: str, engine: Engine, sealer: Sealer, data_key: bytes, **changed: Any
 ) -> Iterator[tuple[Deliveries, Mapping[str, str]]]:
-    """The target with a ledger of its own, and the environment in which `hosync` works on them."""
+    """The target with a ledger of its own, and the environment in which `hosync` works on them.
+
+    ``changed``: what else its catalog entry shall say.
+    """
     folder = home / "catalog"
     folder.mkdir()
     entry = yaml.safe_load((FOLDER / f"{target}.yaml").read_text())
-    for key, value in _IMPATIENT.items():
+    for key, value in {**_IMPATIENT, **changed}.items():
         entry[key] = {**entry.get(key, {}), **value} if isinstance(value, Mapping) else value
-    entry["batch"] = {name: min(size, _AT_ONCE) for name, size in entry["batch"].items()}
+    # Both, since what is claimed at once goes by the larger, whichever the target takes.
+    entry["batch"] = {name: min(entry["batch"].get(name, 1), _AT_ONCE) for name in ("dossiers", "steps")}
     (folder / f"{target}.yaml").write_text(yaml.safe_dump(entry, allow_unicode=True))
     at, kind = CONNECTIONS[target], CountedEvents if target == "emc" else Deliveries
     build = import_module(SERVERS[target]).build

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.timeout(300)
 _STRANGER = "H12.99-261101-0001"
 _OPEN = text("SELECT kind, key, status FROM break_ WHERE status <> 'closed'")
 _RUNS = text("SELECT seq, status, opened, healed FROM reconcile_run WHERE seq > :after")
+_COUNTS = text("SELECT key, status, reopened, theirs, closed_as FROM break_ WHERE kind = 'count_mismatch'")
+_LAST_RUN = text("SELECT status, buckets_matched, buckets_mismatched FROM reconcile_run ORDER BY seq DESC LIMIT 1")
 
 
 @dataclass
@@ -89,8 +91,62 @@ class Comparisons:
         assert set(writes.values()) == {1}
 
 
+@dataclass
+class Counts:
+    """EMC counts an event that nobody sent, each time of another status; the one of the last time it counts no more."""
+
+    deliveries: Deliveries
+    _statuses: Iterator[int] = field(default_factory=lambda: itertools.cycle((1, 2, 3)))
+    _wrong: Counter[str] = field(default_factory=Counter)  # how often a count began to be wrong
+    _status: int = 0
+    _last_write: int = 0
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What is killed."""
+        return ("reconcile", self.deliveries.target, "--json")
+
+    def something_happens(self) -> None:
+        """One count is wrong, and another one right again; there is always a dossier too many."""
+        self._status = next(self._statuses)
+        planted = [{"code": _STRANGER, "state": self._status}]
+        self.deliveries.server.control("damage", {"delete": [_STRANGER]})
+        self.deliveries.server.control("damage", {"add": planted})
+        self._wrong[f"status:{self._status}"] += 1
+        self._wrong["dossiers"] = 1
+        self._last_write = max(write["seq"] for write in self.deliveries.writes())
+
+    def time_passes(self) -> None:
+        """The slots of the dead are free again; its lock went with its session."""
+        self.deliveries.time_passes()
+
+    def is_idle(self, ended: Ended) -> bool:
+        """Whether a comparison came to its end."""
+        return not ended.was_killed and bool(ended.output)
+
+    def check(self) -> None:
+        """What is wrong is a break, began to be one once each time, and says what EMC counts; nothing was sent."""
+        with self.deliveries.engine.connect() as connection:
+            found = {row.key: row for row in connection.execute(_COUNTS)}
+            runs = connection.execute(_RUNS, {"after": 0}).all()
+            last = connection.execute(_LAST_RUN).one()
+        assert {key: row.reopened + 1 for key, row in found.items()} == self._wrong
+        wrong = {f"status:{self._status}", "dossiers"}
+        counted = Counter(f"status:{event['state']}" for event in self.deliveries.server.control("steps"))
+        counted["dossiers"] = len(self.deliveries.server.control("dossiers"))
+        assert {key: row.theirs["count"] for key, row in found.items() if row.status == "open"} == {
+            key: counted[key] for key in wrong
+        }
+        assert {(row.status, row.closed_as) for key, row in found.items() if key not in wrong} <= {
+            ("closed", "matched")
+        }
+        assert [run for run in runs if run.status == "running" or run.healed] == []
+        assert (last.status, last.buckets_matched, last.buckets_mismatched) == ("succeeded", len(counted) - 2, 2)
+        assert max(write["seq"] for write in self.deliveries.writes()) == self._last_write
+
+
 # Dossier by dossier, and everything it holds.
-@pytest.mark.parametrize(("target", "strangers"), [("npsp", ()), ("province", (_STRANGER,))])
+@pytest.mark.parametrize(("target", "strangers"), [("npsp", ()), ("province", (_STRANGER,)), ("feed", (_STRANGER,))])
 def test_p4_p5_a_comparison_killed_anywhere_finds_and_heals_each_damage_once(
     target: str,
     strangers: Sequence[str],
@@ -108,3 +164,16 @@ def test_p4_p5_a_comparison_killed_anywhere_finds_and_heals_each_damage_once(
             deliveries.something_happens()
         assert deliveries.is_idle(hosync.run(*deliveries.command))
         killed_everywhere(hosync, Comparisons(hosync, deliveries, strangers))
+
+
+def test_p4_p5_a_comparison_of_counts_killed_anywhere_says_what_is_wrong_once_and_sends_nothing(
+    tmp_path: Path, own_database_url: str, own_engine: Engine, data_key: bytes, sealer: Sealer
+) -> None:
+    with (
+        target_under_fire("emc", tmp_path, own_database_url, own_engine, sealer, data_key) as (deliveries, around),
+        warm(around, SMALL_BATCHES) as hosync,
+    ):
+        for _ in range(2):
+            deliveries.something_happens()
+        assert deliveries.is_idle(hosync.run(*deliveries.command))
+        killed_everywhere(hosync, Counts(deliveries))
