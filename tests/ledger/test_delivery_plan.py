@@ -33,13 +33,18 @@ def _backlog(world: World) -> None:
 
 @pytest.fixture
 def _leased(world: World, _backlog: None) -> None:
-    """A worker has some of them, for longer than it may."""
-    world.execute(
-        "UPDATE delivery SET state = 'leased', token = 1, lease_owner = :owner WHERE dossier_id <= :leased",
-        owner=OWNER,
-        leased=LEASED,
-    )
-    world.execute("INSERT INTO delivery_lease (target, owner, until) VALUES ('npsp', :owner, now())", owner=OWNER)
+    """A worker has some of them, for longer than it may; another one has more, and has time."""
+    for owner, share, until in ((OWNER, 0, "now()"), (uuid4(), 1, "now() + interval '1 hour'")):
+        world.execute(
+            "UPDATE delivery SET state = 'leased', token = 1, lease_owner = :owner "
+            "WHERE dossier_id > :share * CAST(:leased AS int) AND dossier_id <= (:share + 1) * CAST(:leased AS int)",
+            owner=owner,
+            share=share,
+            leased=LEASED,
+        )
+        world.execute(
+            f"INSERT INTO delivery_lease (target, owner, until) VALUES ('npsp', :owner, {until})", owner=owner
+        )
 
 
 @pytest.mark.usefixtures("_backlog")
