@@ -24,11 +24,30 @@ _LAST_RUN = text("SELECT status, buckets_matched, buckets_mismatched FROM reconc
 
 
 @dataclass
-class Comparisons:
+class _Comparison:
+    """The command that compares with one target."""
+
+    deliveries: Deliveries
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What is killed."""
+        return ("reconcile", self.deliveries.target, "--json")
+
+    def time_passes(self) -> None:
+        """The slots of the dead are free again; its lock went with its session."""
+        self.deliveries.time_passes()
+
+    def is_idle(self, ended: Ended) -> bool:
+        """Whether a comparison came to its end."""
+        return not ended.was_killed and bool(ended.output)
+
+
+@dataclass
+class Comparisons(_Comparison):
     """A target that loses a dossier and changes another, each time others; and that may hold one that nobody knows."""
 
     hosync: Hosync
-    deliveries: Deliveries
     strangers: Sequence[str]
     _turns: Iterator[int] = field(default_factory=lambda: itertools.count(0, 2))
     _lost: str = ""
@@ -36,11 +55,6 @@ class Comparisons:
     _last_run: int = 0
     _last_write: int = 0
     _opened: int = 0
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        """What is killed."""
-        return ("reconcile", self.deliveries.target, "--json")
 
     def something_happens(self) -> None:
         """All is well, and then it is not."""
@@ -53,14 +67,6 @@ class Comparisons:
         self.deliveries.server.control("damage", {"delete": [theirs[self._lost]], "set_state": wrong, "add": planted})
         self._opened = 2 if self._last_run else 2 + len(self.strangers)
         self._last_write = max(write["seq"] for write in self.deliveries.writes())
-
-    def time_passes(self) -> None:
-        """The slots of the dead are free again; its lock went with its session."""
-        self.deliveries.time_passes()
-
-    def is_idle(self, ended: Ended) -> bool:
-        """Whether a comparison came to its end."""
-        return not ended.was_killed and bool(ended.output)
 
     def check(self) -> None:
         """Every damage is a break, was one once and was healed once; the rest is left to a person."""
@@ -92,19 +98,13 @@ class Comparisons:
 
 
 @dataclass
-class Counts:
+class Counts(_Comparison):
     """EMC counts an event that nobody sent, each time of another status; the one of the last time it counts no more."""
 
-    deliveries: Deliveries
     _statuses: Iterator[int] = field(default_factory=lambda: itertools.cycle((1, 2, 3)))
     _wrong: Counter[str] = field(default_factory=Counter)  # how often a count began to be wrong
     _status: int = 0
     _last_write: int = 0
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        """What is killed."""
-        return ("reconcile", self.deliveries.target, "--json")
 
     def something_happens(self) -> None:
         """One count is wrong, and another one right again; there is always a dossier too many."""
@@ -115,14 +115,6 @@ class Counts:
         self._wrong[f"status:{self._status}"] += 1
         self._wrong["dossiers"] = 1
         self._last_write = max(write["seq"] for write in self.deliveries.writes())
-
-    def time_passes(self) -> None:
-        """The slots of the dead are free again; its lock went with its session."""
-        self.deliveries.time_passes()
-
-    def is_idle(self, ended: Ended) -> bool:
-        """Whether a comparison came to its end."""
-        return not ended.was_killed and bool(ended.output)
 
     def check(self) -> None:
         """What is wrong is a break, began to be one once each time, and says what EMC counts; nothing was sent."""
@@ -163,7 +155,7 @@ def test_p4_p5_a_comparison_killed_anywhere_finds_and_heals_each_damage_once(
         for _ in range(2):
             deliveries.something_happens()
         assert deliveries.is_idle(hosync.run(*deliveries.command))
-        killed_everywhere(hosync, Comparisons(hosync, deliveries, strangers))
+        killed_everywhere(hosync, Comparisons(deliveries, hosync, strangers))
 
 
 def test_p4_p5_a_comparison_of_counts_killed_anywhere_says_what_is_wrong_once_and_sends_nothing(
