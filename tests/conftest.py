@@ -103,7 +103,7 @@ def _url(server: PostgresServer, database: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A database without any tables, for tests of the migrations."""
     with _database(postgres_server, "template0") as url:

@@ -2,14 +2,18 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from ledger_world import World, dossier
 from sqlalchemy import Engine, text
 from sqlalchemy.schema import SchemaItem, Table
 
+import ledger.migrations
 from ledger.engine import open_engine
 from ledger.errors import SchemaOutOfDate
 from ledger.migrate import VERSION_TABLE, is_current, require_current, upgrade
@@ -64,6 +68,31 @@ def test_two_processes_may_migrate_an_empty_database_at_once(empty_database_url:
     upgrade(engines[0])
     for engine in engines:
         engine.dispose()
+
+
+# One that was only claimed, and one whose call was under way.
+LEASED = """
+    INSERT INTO delivery (target, dossier_id, state, priority, due_at, wanted_version, wanted_step,
+                          lease_owner, lease_until, sending_phase, sending_version, sending_step, sending_at)
+    VALUES ('npsp', 1, 'leased', 5, now(), 1, 1, gen_random_uuid(), now(), NULL, NULL, NULL, NULL),
+           ('npsp', 2, 'leased', 5, now(), 1, 1, gen_random_uuid(), now(), 'dossier', 1, 0, now())
+"""
+
+
+def test_p3_what_was_on_its_way_when_leases_got_a_table_is_in_doubt(empty_database_url: str) -> None:
+    engine = open_engine(empty_database_url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(*ledger.migrations.__path__)))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0013")
+        connection.execute(text(LEASED))
+    upgrade(engine)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT state, sending_phase FROM delivery ORDER BY dossier_id")).all()
+    engine.dispose()
+    assert [tuple(row) for row in found] == [("due", None), ("doubt", "dossier")]
 
 
 def test_partitions_are_created_ahead_once(world: World) -> None:
