@@ -357,11 +357,7 @@ BACKLOG = """
         (SELECT count(*) FROM delivery WHERE target = :target AND state = 'leased') AS leased,
         count(*) FILTER (WHERE state = 'doubt') AS doubt,
         (SELECT count(*) FROM delivery WHERE target = :target AND state = 'dead') AS dead,
-        min(due_at) AS next_due_at,
-        (SELECT min(until) FROM delivery_lease lease
-         WHERE target = :target AND EXISTS (
-             SELECT FROM delivery WHERE target = :target AND state = 'leased' AND lease_owner = lease.owner
-         )) AS next_lease_end
+        min(due_at) AS next_due_at
     FROM delivery
     WHERE target = :target AND state IN ('due', 'doubt')
 """

@@ -212,7 +212,6 @@ class Backlog:
     doubt: int
     dead: int
     next_due_at: datetime | None
-    next_lease_end: datetime | None
 
 
 class Scope(StrEnum):

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ _CLAIM_AT_LEAST = 200
 _FRUITLESS_BATCHES = 3
 _LOOK_EVERY_S = 1.0  # for what has changed meanwhile; a claim that finds nothing looks at once
 _SHORTEST_PAUSE_S = 0.05  # our clock and the database's may differ by a little
+_OTHERS_S = 1.0  # how often to look whether other workers are done with what they have
 _LANES = 3
 
 
@@ -76,8 +77,8 @@ def deliver(
 ) -> DeliverReport:
     """Deliver what is due to one target until nothing is, ``limit`` dossiers are done, or ``budget_s`` is used up.
 
-    ``wait_s``: how long to wait, in all, for rows that become due again soon (a retry's delay, the lease of a worker
-    that died) or for a target that rests. ``only_news``: what catches up is left to others. Many workers may run this
+    ``wait_s``: how long to wait, in all, for rows that become due again soon (a retry's delay), that other workers
+    have, or for a target that rests. ``only_news``: what catches up is left to others. Many workers may run this
     at once. Raises ``CatalogError``, ``MappingError`` or ``LedgerError``; what a target answers is never an exception
     but a verdict in the report.
     """
@@ -123,8 +124,13 @@ class _Clock:
         return self._end is not None and time.monotonic() >= self._end
 
     def wait_for(self, backlog: Backlog, sleep: Callable[[float], object]) -> bool:
-        """Sleep until something becomes due, within the patience left; False when there is nothing to wait for."""
-        moments = [moment for moment in (backlog.next_due_at, backlog.next_lease_end) if moment is not None]
+        """Sleep until something may be due, within the patience left; False when there is nothing to wait for.
+
+        Nobody can tell when other workers will be done with what they have: mostly long before their lease ends.
+        """
+        moments = [backlog.next_due_at] if backlog.next_due_at else []
+        if backlog.leased:
+            moments.append(now() + timedelta(seconds=_OTHERS_S))
         return bool(moments) and self.wait_until(min(moments), sleep)
 
     def wait_until(self, moment: datetime | None, sleep: Callable[[float], object] = time.sleep) -> bool:
