@@ -56,7 +56,7 @@ class Outcome(StrEnum):
     IN_DOUBT = "in_doubt"  # may or may not have been applied: ask before sending again
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as verdicts are not: by the thousand a second, that costs several times as much
 class Item:
     """One message to a target. ``key`` names it in verdicts; ``known``: the target once acknowledged the dossier.
 
@@ -72,7 +72,7 @@ class Item:
     notice: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """The outcome of one item, with a reason fit for people: no payload, no personal data.
 

@@ -12,22 +12,22 @@ All waiting times are counted by the database's clock, which all workers share.
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
-from psycopg.rows import dict_row
+from psycopg.rows import args_row, dict_row
 from sqlalchemy import Engine, text
 
 from ledger import delivery_sql, life
-from ledger.engine import reading, transaction
+from ledger.engine import Cursor, reading, transaction
 from ledger.feed import expand_feed as expand_feed
 from ledger.rows import open_step_personal, opened
 from ledger.sealing import Sealer
 from ledger.types import Backlog, Claimed, Doubt, Patience, Phase, SettleCounts, Settled, Settlement
 
-_DOSSIER_ONLY = ("id", "personal", "attributes", "last_step", "first_step_at", "last_step_at")
 _STEP_FROM_DOSSIER = (
     "code",
     "procedure_code",
@@ -63,16 +63,15 @@ def claim(
         cursor.execute(delivery_sql.OPEN_LEASE, {"target": target, "owner": owner, "lease_s": lease_s})
         cursor.execute(delivery_sql.END_EXPIRED_LEASES, {"target": target})
         caught_up_at = life.caught_up_at(cursor)
-        with cursor.connection.cursor(row_factory=dict_row) as named:
-            keys = {"target": target, "owner": owner, "caught_up_at": caught_up_at}
-            rows: list[dict[str, Any]] = []
-            for priority in delivery_sql.NEWS if only_news else delivery_sql.PRIORITIES:
-                rows += _in_turns(named, {**keys, "priority": priority}, limit - len(rows))
-            if not rows:
-                return []
-            dossiers = _dossiers(named, [row["dossier_id"] for row in rows])
-            steps = _steps(named, rows, dossiers) if with_steps else {}
-        return [_claimed(row, dossiers[row["dossier_id"]], steps.get(row["dossier_id"], []), sealer) for row in rows]
+        keys = {"target": target, "owner": owner, "caught_up_at": caught_up_at}
+        rows: list[_Leased] = []
+        for priority in delivery_sql.NEWS if only_news else delivery_sql.PRIORITIES:
+            rows += _in_turns(cursor, {**keys, "priority": priority}, limit - len(rows))
+        if not rows:
+            return []
+        dossiers = _dossiers(cursor, [row.dossier_id for row in rows], sealer)
+        steps = _steps(cursor, rows, dossiers) if with_steps else {}
+    return [_claimed(row, dossiers[row.dossier_id], steps.get(row.dossier_id, []), sealer) for row in rows]
 
 
 def mark_sending(
@@ -177,76 +176,105 @@ def backlog(engine: Engine, target: str) -> Backlog:
 # --- what a worker gets -----------------------------------------------------------------------------------------
 
 
-def _in_turns(cursor: Any, keys: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
+class _Leased(NamedTuple):
+    """A row that ``CLAIM`` returns."""
+
+    dossier_id: int
+    bucket: int
+    token: int
+    acked_version: int
+    acked_step: int
+    acked_fingerprint: bytes | None
+    known: bool
+    attempts: int
+    unsure: bool
+    sending_phase: str | None
+    sending_version: int
+    sending_step: int
+    sending_at: datetime
+
+
+class _Held(NamedTuple):
+    """A dossier as it is told to targets, and what its steps are found by."""
+
+    last_step: int
+    first_step_at: datetime
+    last_step_at: datetime
+    record: dict[str, Any]
+
+
+def _in_turns(cursor: Cursor, keys: Mapping[str, Any], limit: int) -> list[_Leased]:
     """Equal shares of all buckets; what some do not use goes to the others in another round."""
     buckets = list(range(delivery_sql.BUCKETS))
     first = random.randrange(
         delivery_sql.BUCKETS
     )  # where there are fewer to give than buckets, another begins each time
     buckets = buckets[first:] + buckets[:first]
-    rows: list[dict[str, Any]] = []
-    while buckets and len(rows) < limit:
-        left = limit - len(rows)
-        share = math.ceil(left / len(buckets))
-        cursor.execute(delivery_sql.CLAIM, {**keys, "buckets": buckets, "share": share, "limit": left})
-        taken = cursor.fetchall()
-        rows += taken
-        given = Counter(row["bucket"] for row in taken)
-        buckets = [bucket for bucket in buckets if given[bucket] == share]
+    rows: list[_Leased] = []
+    with cursor.connection.cursor(row_factory=args_row(_Leased)) as leased:
+        while buckets and len(rows) < limit:
+            left = limit - len(rows)
+            share = math.ceil(left / len(buckets))
+            taken = leased.execute(
+                delivery_sql.CLAIM, {**keys, "buckets": _array(buckets), "share": share, "limit": left}
+            ).fetchall()
+            rows += taken
+            given = Counter(row.bucket for row in taken)
+            buckets = [bucket for bucket in buckets if given[bucket] == share]
     return rows
 
 
-def _dossiers(cursor: Any, ids: list[int]) -> dict[int, dict[str, Any]]:
-    found = cursor.execute(delivery_sql.CLAIMED_DOSSIERS, [ids], binary=True).fetchall()
-    return {row["id"]: row for row in found}
+def _dossiers(cursor: Cursor, ids: list[int], sealer: Sealer) -> dict[int, _Held]:
+    cursor.execute(delivery_sql.CLAIMED_DOSSIERS, [_array(ids)], binary=True)
+    names = [column.name for column in cursor.description or ()][6:]
+    held = {}
+    for dossier_id, last_step, first_step_at, last_step_at, attributes, personal, *values in cursor:
+        record = dict(zip(names, values, strict=True)) | opened(attributes, personal, sealer)
+        held[dossier_id] = _Held(last_step, first_step_at, last_step_at, record)
+    return held
 
 
-def _steps(
-    cursor: Any, rows: Sequence[Mapping[str, Any]], dossiers: Mapping[int, Mapping[str, Any]]
-) -> dict[int, list[dict[str, Any]]]:
-    owing = [row for row in rows if dossiers[row["dossier_id"]]["last_step"] > row["acked_step"]]
+def _steps(cursor: Cursor, rows: Sequence[_Leased], dossiers: Mapping[int, _Held]) -> dict[int, list[dict[str, Any]]]:
+    owing = [row for row in rows if dossiers[row.dossier_id].last_step > row.acked_step]
     if not owing:
         return {}
     parameters = {
-        "ids": [row["dossier_id"] for row in owing],
-        "acked": [row["acked_step"] for row in owing],
-        "first": min(dossiers[row["dossier_id"]]["first_step_at"] for row in owing),
-        "last": max(dossiers[row["dossier_id"]]["last_step_at"] for row in owing),
+        "ids": [row.dossier_id for row in owing],
+        "acked": [row.acked_step for row in owing],
+        "first": min(dossiers[row.dossier_id].first_step_at for row in owing),
+        "last": max(dossiers[row.dossier_id].last_step_at for row in owing),
     }
     steps: dict[int, list[dict[str, Any]]] = {}
-    for step in cursor.execute(delivery_sql.CLAIMED_STEPS, parameters):
-        # A step newer than the dossier as it was read belongs to its next version.
-        if step["step_no"] <= dossiers[step["dossier_id"]]["last_step"]:
-            steps.setdefault(step["dossier_id"], []).append(step)
+    with cursor.connection.cursor(row_factory=dict_row) as named:
+        for step in named.execute(delivery_sql.CLAIMED_STEPS, parameters):
+            # A step newer than the dossier as it was read belongs to its next version.
+            if step["step_no"] <= dossiers[step["dossier_id"]].last_step:
+                steps.setdefault(step["dossier_id"], []).append(step)
     return steps
 
 
-def _claimed(
-    row: Mapping[str, Any], held: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], sealer: Sealer
-) -> Claimed:
-    dossier = {**held, **opened(held, sealer)}
-    for name in _DOSSIER_ONLY:
-        del dossier[name]
+def _claimed(row: _Leased, held: _Held, steps: Sequence[Mapping[str, Any]], sealer: Sealer) -> Claimed:
+    dossier = held.record
     doubt = None
-    if row["sending_phase"]:
+    if row.sending_phase:
         doubt = Doubt(
-            phase=Phase(row["sending_phase"]),
-            version=row["sending_version"],
-            step=row["sending_step"],
-            since=row["sending_at"],
+            phase=Phase(row.sending_phase),
+            version=row.sending_version,
+            step=row.sending_step,
+            since=row.sending_at,
         )
     return Claimed(
-        dossier_id=row["dossier_id"],
-        code=held["code"],
-        token=row["token"],
-        version=held["version"],
-        acked_version=row["acked_version"],
-        acked_step=row["acked_step"],
-        last_step=held["last_step"],
-        acked_fingerprint=row["acked_fingerprint"],
-        known=row["known"],
-        unsure=row["is_unsure"],
-        attempts=row["attempts"],
+        dossier_id=row.dossier_id,
+        code=dossier["code"],
+        token=row.token,
+        version=dossier["version"],
+        acked_version=row.acked_version,
+        acked_step=row.acked_step,
+        last_step=held.last_step,
+        acked_fingerprint=row.acked_fingerprint,
+        known=row.known,
+        unsure=row.unsure,
+        attempts=row.attempts,
         doubt=doubt,
         dossier=dossier,
         steps=[_outgoing(step, dossier, sealer) for step in steps],
@@ -264,6 +292,10 @@ def _outgoing(step: Mapping[str, Any], dossier: Mapping[str, Any], sealer: Seale
         "officer": officer,
         "content": content,
     }
+
+
+def _array(numbers: Iterable[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _json(rows: Sequence[Any]) -> str:

@@ -100,5 +100,5 @@ def _holding(row: Mapping[str, Any], sealer: Sealer) -> Holding:
             row["told_hash"],
         ),
         last_step_at=row["last_step_at"],
-        record=record | opened(row, sealer),
+        record=record | opened(row["attributes"], row["personal"], sealer),
     )

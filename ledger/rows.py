@@ -44,6 +44,7 @@ STATE_COLUMNS = tuple(DossierAfter._fields)
 NEW_COLUMNS = ("id", "code", *HOME_COLUMNS, *STATE_COLUMNS, "first_step_at", "version", "change_no")
 STEP_COLUMNS = ("dossier_id", "at", "state", "system", "step_no", "illegal", "unit", "personal")
 
+_ABSENT = dict.fromkeys(("procedure_name", "field_code", "field_name", "agency_name", "native_state"))
 _stem = lru_cache(maxsize=20_000)(procedure_stem)
 
 
@@ -72,10 +73,9 @@ def home_row(kept: SystemReading, dossier: Dossier, sealer: Sealer) -> tuple[Any
     )
 
 
-def opened(held: Mapping[str, Any], sealer: Sealer) -> dict[str, Any]:
-    """What ``home_row`` put into ``attributes`` and ``personal``: everything by its name, ``None`` where nothing is."""
-    absent = dict.fromkeys(("procedure_name", "field_code", "field_name", "agency_name", "native_state"))
-    return {**absent, "results": [], **held["attributes"], **orjson.loads(sealer.open(held["personal"]))}
+def opened(attributes: Mapping[str, Any], personal: bytes, sealer: Sealer) -> dict[str, Any]:
+    """What ``home_row`` put into these two columns: everything by its name, ``None`` where nothing is."""
+    return {**_ABSENT, "results": [], **attributes, **orjson.loads(sealer.open(personal))}
 
 
 def step_row(dossier_id: int, step: StepRow, sealer: Sealer) -> tuple[Any, ...]:

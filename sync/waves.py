@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sync.senders import Senders
 
 _LEASE_SHARE = 0.5  # a call must begin within this share of its lease, or not at all
+_INTENT_CALLS = 2  # calls of each sender under one intent: at its end the senders wait for the ledger
+_INTENT_AT_LEAST = 64
 _POSTPONED_S = 20.0  # how long retries wait that cannot be afforded now, give or take
 
 
@@ -344,7 +346,7 @@ class Waves:
         # Where an unknown outcome can't be resolved, only what is really on the wire may fall into doubt.
         if messages and self._policy(messages[0].phase) in (InDoubt.GIVE_UP, InDoubt.RISK_DOUBLE):
             return batch * self.entry.concurrency
-        return max(64, batch * self.entry.concurrency)
+        return max(_INTENT_AT_LEAST, batch * self.entry.concurrency * _INTENT_CALLS)
 
     # -- booking -----------------------------------------------------------------------------------------------
 
