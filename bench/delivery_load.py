@@ -47,6 +47,8 @@ from sync.deliver import deliver
 LATENCY_S, AT_ONCE = 0.05, 8
 MODEL_DOSSIERS = 20_000
 KEY = bytes(32)
+# What PostgreSQL is given; the rest is as it comes, fsync and checksums among it.
+POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 # Further dossiers are copies of stored ones: what is measured does not read their content.
 COPY = """
     INSERT INTO dossier OVERRIDING SYSTEM VALUE
@@ -101,6 +103,10 @@ def ledger() -> Iterator[Bench]:
     server = get_server(home / "pg", cleanup_mode="delete")
     try:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        for name, value in POSTGRES.items():
+            server.psql(f"ALTER SYSTEM SET {name} = '{value}'")
+        server.stop()
+        server.start()
         engine = open_engine(url)
         upgrade(engine)
         sealer = Sealer(KEY)

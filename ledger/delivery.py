@@ -52,12 +52,14 @@ def claim(
     lease_s: float,
     only_news: bool = False,
     with_steps: bool = True,
+    with_other_codes: bool = False,
 ) -> list[Claimed]:
     """Lease up to ``limit`` due dossiers of ``target`` to ``owner`` for ``lease_s`` seconds.
 
     Corrections first, then news, then what catches up; within each the agencies take turns, the oldest of each first.
-    ``only_news`` leaves what catches up to others; without ``with_steps`` no steps are read. Leases that ran out come
-    before all: without a written intent they are due again, with one they are in doubt.
+    ``only_news`` leaves what catches up to others; without ``with_steps`` no steps are read, without
+    ``with_other_codes`` not what the target calls the dossiers. Leases that ran out come before all: without a written
+    intent they are due again, with one they are in doubt.
     """
     with transaction(engine) as cursor:
         cursor.execute(delivery_sql.OPEN_LEASE, {"target": target, "owner": owner, "lease_s": lease_s})
@@ -69,7 +71,8 @@ def claim(
             rows += _in_turns(cursor, {**keys, "priority": priority}, limit - len(rows))
         if not rows:
             return []
-        dossiers = _dossiers(cursor, [row.dossier_id for row in rows], sealer)
+        asked = {"target": target, "ids": _array(row.dossier_id for row in rows), "other_codes": with_other_codes}
+        dossiers = _dossiers(cursor, asked, sealer)
         steps = _steps(cursor, rows, dossiers) if with_steps else {}
     return [_claimed(row, dossiers[row.dossier_id], steps.get(row.dossier_id, []), sealer) for row in rows]
 
@@ -200,6 +203,7 @@ class _Held(NamedTuple):
     last_step: int
     first_step_at: datetime
     last_step_at: datetime
+    held_as: str | None
     record: dict[str, Any]
 
 
@@ -224,13 +228,13 @@ def _in_turns(cursor: Cursor, keys: Mapping[str, Any], limit: int) -> list[_Leas
     return rows
 
 
-def _dossiers(cursor: Cursor, ids: list[int], sealer: Sealer) -> dict[int, _Held]:
-    cursor.execute(delivery_sql.CLAIMED_DOSSIERS, [_array(ids)], binary=True)
-    names = [column.name for column in cursor.description or ()][6:]
+def _dossiers(cursor: Cursor, asked: Mapping[str, Any], sealer: Sealer) -> dict[int, _Held]:
+    cursor.execute(delivery_sql.CLAIMED_DOSSIERS, asked, binary=True)
+    names = [column.name for column in cursor.description or ()][7:]
     held = {}
-    for dossier_id, last_step, first_step_at, last_step_at, attributes, personal, *values in cursor:
+    for dossier_id, last_step, first_step_at, last_step_at, attributes, personal, held_as, *values in cursor:
         record = dict(zip(names, values, strict=True)) | opened(attributes, personal, sealer)
-        held[dossier_id] = _Held(last_step, first_step_at, last_step_at, record)
+        held[dossier_id] = _Held(last_step, first_step_at, last_step_at, held_as, record)
     return held
 
 
@@ -273,6 +277,7 @@ def _claimed(row: _Leased, held: _Held, steps: Sequence[Mapping[str, Any]], seal
         last_step=held.last_step,
         acked_fingerprint=row.acked_fingerprint,
         known=row.known,
+        held_as=held.held_as,
         unsure=row.unsure,
         attempts=row.attempts,
         doubt=doubt,

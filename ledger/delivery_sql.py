@@ -171,11 +171,14 @@ CLAIM = """
 """
 CLAIMED_DOSSIERS = """
     SELECT id, last_step, first_step_at, last_step_at, attributes, personal,
+           CASE WHEN %(other_codes)s THEN (
+               SELECT alias FROM dossier_alias WHERE dossier_id = dossier.id AND system = %(target)s LIMIT 1
+           ) END AS held_as,
            code, version, source_id, national_code, procedure_code, agency_code, channel, subject_kind, level,
            submitted_at, received_at, due_at, finished_at, returned_at, result_delivery, online_payment,
            state, state_at, source_at AS changed_at
     FROM dossier
-    WHERE id = ANY(%s::bigint[])
+    WHERE id = ANY(%(ids)s::bigint[])
 """
 # The span of time lets PostgreSQL leave out the months that cannot hold any of these steps.
 CLAIMED_STEPS = """

@@ -10,9 +10,6 @@ from sqlalchemy import Engine
 
 from ledger.engine import reading, transaction
 
-_HELD_UNDER = """
-    SELECT dossier_id, alias FROM dossier_alias WHERE dossier_id = ANY(%(ids)s::bigint[]) AND system = %(target)s
-"""
 _TO_ASK = """
     SELECT dossier.code, alias.alias, dossier.national_code
     FROM dossier
@@ -33,13 +30,6 @@ _KEEP = """
     WHERE alias IS NOT NULL
     ON CONFLICT DO NOTHING
 """
-
-
-def held_under(engine: Engine, target: str, dossier_ids: Sequence[int]) -> dict[int, str]:
-    """The other code of each of these dossiers that has one at ``target``."""
-    with reading(engine) as connection:
-        rows = connection.exec_driver_sql(_HELD_UNDER, {"ids": list(dossier_ids), "target": target})
-        return {row.dossier_id: row.alias for row in rows}
 
 
 def to_ask(engine: Engine, target: str, codes: Sequence[str]) -> dict[str, list[str]]:

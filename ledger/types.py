@@ -133,8 +133,8 @@ class Claimed:
 
     ``dossier`` is the canonical record with ``version``; ``steps`` are the outgoing steps numbered above
     ``acked_step``, in order (none, where they were not asked for). ``known`` says that the target acknowledged the
-    dossier, or was found to hold it when asked, and no reconciliation has found it missing since. ``doubt`` set: ask
-    the target before anything is sent.
+    dossier, or was found to hold it when asked, and no reconciliation has found it missing since; ``held_as``, under
+    which other code. ``doubt`` set: ask the target before anything is sent.
     ``unsure``: the ledger was restored and nothing was sent since, so the target may have been told of the ``steps``.
     """
 
@@ -147,6 +147,7 @@ class Claimed:
     last_step: int
     acked_fingerprint: bytes | None
     known: bool
+    held_as: str | None
     unsure: bool
     attempts: int
     doubt: Doubt | None

@@ -94,6 +94,8 @@ class PublishedCodes:
 
     def held_back(self, rows: Sequence[Claimed]) -> dict[int, Settlement]:
         """How the dossiers are settled that name such a code, by dossier: they wait until it is published."""
+        if not self._codes:
+            return {}
         found = {row.dossier_id: (row, self.missing(row.dossier)) for row in rows}
         return {
             dossier_id: Settlement(

@@ -212,6 +212,7 @@ class _Course:
                 lease_s=self._entry.lease_s,
                 only_news=self._only_news,
                 with_steps=Message.STEP in self._entry.messages,
+                with_other_codes=self._entry.other_codes,
             )
             self._put_back(size - len(rows))
             if not rows:

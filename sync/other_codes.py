@@ -33,9 +33,8 @@ class OtherCodes:
         self._known: dict[int, str | None] = {}
 
     def load(self, rows: Sequence[Claimed]) -> None:
-        """Look up what the target has said of these dossiers."""
-        ids = [row.dossier_id for row in rows] if self._is_on else []
-        self._known = {**ledger.held_under(self._engine, self._target, ids)} if ids else {}
+        """Begin with what the target has said of these dossiers so far."""
+        self._known = {row.dossier_id: row.held_as for row in rows if row.held_as is not None}
 
     def of(self, row: Claimed) -> str | None:
         """The code that a message about this dossier goes under; ``None``: our own."""

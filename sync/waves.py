@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _LEASE_SHARE = 0.5  # a call must begin within this share of its lease, or not at all
 _INTENT_CALLS = 2  # calls of each sender under one intent: at its end the senders wait for the ledger
 _INTENT_AT_LEAST = 64
+_HANDFUL = 50  # records taken from one form to the next at a time: what was just made is still at hand
 _POSTPONED_S = 20.0  # how long retries wait that cannot be afforded now, give or take
 
 
@@ -239,6 +240,19 @@ class Waves:
         self, rows: Sequence[Claimed], phase: Phase, sources: Sequence[Mapping[str, Any]]
     ) -> tuple[list[_Outgoing], set[int]]:
         """Translate; what can't be translated is settled as rejected, with field and rule, and named in the result."""
+        messages: list[_Outgoing] = []
+        refused: list[Settlement] = []
+        for start in range(0, len(rows), _HANDFUL):
+            end = start + _HANDFUL
+            good, bad = self._translated(rows[start:end], phase, sources[start:end])
+            messages += good
+            refused += bad
+        self._settle(refused)
+        return messages, {settlement.dossier_id for settlement in refused}
+
+    def _translated(
+        self, rows: Sequence[Claimed], phase: Phase, sources: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[_Outgoing], list[Settlement]]:
         convert = self.mapping.convert_dossiers if phase is Phase.DOSSIER else self.mapping.convert_steps
         converted = convert(sources)
         notices = self._codes.notices(self.mapping, rows, sources) if phase is Phase.STEP else {}
@@ -260,8 +274,7 @@ class Waves:
             )
             for problem in converted.bad
         ]
-        self._settle(refused)
-        return messages, {settlement.dossier_id for settlement in refused}
+        return messages, refused
 
     def _message(
         self,
@@ -273,6 +286,7 @@ class Waves:
     ) -> _Outgoing:
         step = int(source.get("step_no", 0))
         is_dossier = phase is Phase.DOSSIER
+        written = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
         return _Outgoing(
             row=row,
             item=Item(
@@ -282,11 +296,12 @@ class Waves:
                 known=row.known,
                 held_as=self._codes.of(row),
                 notice=notice,
+                written=written,
             ),
             phase=phase,
             version=row.version,
             step=step,
-            fingerprint=_fingerprint(payload) if is_dossier else None,
+            fingerprint=hashlib.blake2b(written, digest_size=16).digest() if is_dossier else None,
             last=not row.steps if is_dossier else step == row.steps[-1]["step_no"],
             passes=self._passes(row, phase),
         )
@@ -379,10 +394,6 @@ class Waves:
         delivery.settle(self.context.engine, self.entry.system, rows, owner=self.owner, patience=self._patience)
         for row in rows:
             self.counts[row.outcome.value] += 1
-
-
-def _fingerprint(payload: Mapping[str, Any]) -> bytes:
-    return hashlib.blake2b(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def _portions(messages: Sequence[_Outgoing], size: int) -> Iterable[Sequence[_Outgoing]]:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+import orjson
+
 from connectors.auth import Keeper, signed_in
 from connectors.errors import NotSignedIn
 from connectors.http import Answer, HttpClient
@@ -25,7 +27,8 @@ from connectors.targets.checks import sign_in_as_precondition
 from connectors.targets.npsp_answers import classify_answer
 from connectors.targets.options import DispatchCalls, NpspOptions, ServiceCalls, UrlCalls
 
-Records = Sequence[Mapping[str, Any]]
+Record = Mapping[str, Any] | orjson.Fragment
+Records = Sequence[Record]
 
 
 class Service(StrEnum):
