@@ -233,7 +233,8 @@ def _dossiers(cursor: Cursor, asked: Mapping[str, Any], sealer: Sealer) -> dict[
     names = [column.name for column in cursor.description or ()][7:]
     held = {}
     for dossier_id, last_step, first_step_at, last_step_at, attributes, personal, held_as, *values in cursor:
-        record = dict(zip(names, values, strict=True)) | opened(attributes, personal, sealer)
+        record = dict(zip(names, values, strict=True))
+        record |= opened(attributes, personal, sealer)
         held[dossier_id] = _Held(last_step, first_step_at, last_step_at, held_as, record)
     return held
 

@@ -1,11 +1,11 @@
 """The statements of the feed and of deliveries, each named for what it does.
 
 Statements that touch several deliveries lock them in dossier order first, so that they wait for each other instead of
-deadlocking, and a worker's lease before them; claims skip what is locked. A locked row stays where it is: what is to
-be done with it finds it by its place (ctid). Rows that a worker names are looked up one by one by their key: LATERAL
-with OFFSET 0 keeps the planner from the partial index of leased rows, which is a hundred times slower with 1,000
-leases. They come as JSON, and numbers as one text: psycopg writes arrays in Python, value by value, which took a fifth
-of a delivery's time.
+deadlocking, and a worker's lease before them; claims skip what is locked. What was locked is changed by its key and
+not by its place (ctid): where it had just changed, its new place is not seen yet. Rows that a worker names are looked
+up one by one by their key: LATERAL with OFFSET 0 keeps the planner from the partial index of leased rows, which is a
+hundred times slower with 1,000 leases. They come as JSON, and numbers as one text: psycopg writes arrays in Python,
+value by value, which took a fifth of a delivery's time.
 """
 
 from ledger.intake_sql import PAGES_BEING_STORED
@@ -149,10 +149,10 @@ RELEASE = _end_leases("owner = %(owner)s", "now() + make_interval(secs => %(dela
 # backlog, and no agency waits behind another one's.
 CLAIM = """
     WITH next AS MATERIALIZED (
-        SELECT mine.place, turn.bucket
+        SELECT mine.dossier_id, turn.bucket
         FROM unnest(%(buckets)s::smallint[]) AS turn (bucket)
         CROSS JOIN LATERAL (
-            SELECT ctid AS place FROM delivery
+            SELECT dossier_id FROM delivery
             WHERE target = %(target)s AND state IN ('due', 'doubt') AND priority = %(priority)s
               AND bucket = turn.bucket AND due_at <= now()
             ORDER BY due_at
@@ -164,13 +164,13 @@ CLAIM = """
     UPDATE delivery
     SET state = 'leased', token = token + 1, lease_owner = %(owner)s
     FROM next
-    WHERE delivery.ctid = next.place
+    WHERE delivery.target = %(target)s AND delivery.dossier_id = next.dossier_id
     RETURNING delivery.dossier_id, next.bucket, token, acked_version, acked_step, acked_fingerprint, known, attempts,
               coalesce(coalesce(last_at, wanted_since) <= %(caught_up_at)s, false) AS is_unsure,
               sending_phase, sending_version, sending_step, sending_at
 """
 CLAIMED_DOSSIERS = """
-    SELECT id, last_step, first_step_at, last_step_at, attributes, personal,
+    SELECT id, last_step, first_step_at, last_step_at, attributes::text, personal,
            CASE WHEN %(other_codes)s THEN (
                SELECT alias FROM dossier_alias WHERE dossier_id = dossier.id AND system = %(target)s LIMIT 1
            ) END AS held_as,
@@ -277,7 +277,7 @@ SETTLE = f"""
         SELECT told.*, is_there, is_there AND phase = 'dossier' AS is_record,
                held.state AS former_state, held.priority AS former_priority, held.wanted_version, held.wanted_step,
                held.acked_version, held.acked_step, held.strikes, held.failing_since, held.last_at, held.wanted_since,
-               held.changed_since, held.place
+               held.changed_since
         FROM (
             SELECT * FROM json_to_recordset(%(rows)s) AS told (
                 dossier_id bigint, token bigint, phase text, outcome text, version bigint, step int,
@@ -286,8 +286,8 @@ SETTLE = f"""
         ) told
         CROSS JOIN LATERAL (SELECT outcome IN ('accepted', 'unchanged', 'given_up') AS is_there) meaning
         CROSS JOIN LATERAL (
-            SELECT ctid AS place, token, state, priority, wanted_version, wanted_step, acked_version, acked_step,
-                   strikes, failing_since, last_at, wanted_since, changed_since
+            SELECT token, state, priority, wanted_version, wanted_step, acked_version, acked_step, strikes,
+                   failing_since, last_at, wanted_since, changed_since
             FROM delivery
             WHERE target = %(target)s AND dossier_id = told.dossier_id
             OFFSET 0
@@ -343,7 +343,7 @@ SETTLE = f"""
             last_reason = reason || CASE WHEN gave_up_alone AND outcome IN ('retry', 'in_doubt')
                                          THEN '{ALONE}' ELSE '' END
         FROM after
-        WHERE delivery.ctid = after.place
+        WHERE delivery.target = %(target)s AND delivery.dossier_id = after.dossier_id
     ), recorded AS (
         INSERT INTO delivery_attempt (at, target, dossier_id, phase, version, step, outcome, reason, waited_s, aged_s)
         SELECT now(), %(target)s, dossier_id, phase, version, step, outcome, reason,

@@ -14,9 +14,9 @@ from ledger.rows import opened
 from ledger.sealing import Sealer
 
 _HELD = text("""
-    SELECT dossier.id, dossier.code, version, last_step_at, personal, attributes, national_code, procedure_code,
-           agency_code, channel, subject_kind, level, submitted_at, received_at, due_at, finished_at, returned_at,
-           result_delivery, online_payment, dossier.state, state_at, dossier.source_at AS changed_at,
+    SELECT dossier.id, dossier.code, version, last_step_at, personal, attributes::text AS attributes, national_code,
+           procedure_code, agency_code, channel, subject_kind, level, submitted_at, received_at, due_at, finished_at,
+           returned_at, result_delivery, online_payment, dossier.state, state_at, dossier.source_at AS changed_at,
            home_system = :system AS is_home, state_system = :system AS leads,
            coalesce(guest.source_id, dossier.source_id) AS source_id,
            coalesce(guest.state, home_state) AS told_state,

@@ -1,6 +1,5 @@
 """A judged reading as the rows of ``dossier`` and ``dossier_step``, personal data sealed, ready for COPY."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -73,9 +72,10 @@ def home_row(kept: SystemReading, dossier: Dossier, sealer: Sealer) -> tuple[Any
     )
 
 
-def opened(attributes: Mapping[str, Any], personal: bytes, sealer: Sealer) -> dict[str, Any]:
-    """What ``home_row`` put into these two columns: everything by its name, ``None`` where nothing is."""
-    return {**_ABSENT, "results": [], **attributes, **orjson.loads(sealer.open(personal))}
+def opened(attributes: str, personal: bytes, sealer: Sealer) -> dict[str, Any]:
+    """What ``home_row`` put into these two columns (``attributes`` as text): everything by its name, ``None`` where
+    nothing is."""
+    return {**_ABSENT, "results": [], **orjson.loads(attributes), **orjson.loads(sealer.open(personal))}
 
 
 def step_row(dossier_id: int, step: StepRow, sealer: Sealer) -> tuple[Any, ...]:

@@ -1,11 +1,13 @@
 """Leases, intents, doubts and settlements on the real database."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from uuid import uuid4
 
 import pytest
 from ledger_world import World, at, dossier, settlement
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from ledger.delivery import backlog, claim, mark_sending, release, settle
@@ -126,6 +128,23 @@ def test_corrections_come_before_everything_else(world: World) -> None:
 
 
 # --- settling ---------------------------------------------------------------------------------------------------
+
+
+def test_p3_what_came_of_a_message_is_kept_though_its_delivery_changes_meanwhile(world: World) -> None:
+    world.store(dossier())
+    (claimed,) = world.claim()
+    world.mark(claimed)
+    with ThreadPoolExecutor(1) as pool:
+        with world.engine.begin() as feed:
+            feed.execute(text("UPDATE delivery SET wanted_version = wanted_version + 1"))
+            settling = pool.submit(world.settle, claimed, Settled.ACCEPTED)
+            waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            while not world.rows(waiting):
+                assert not settling.done()
+                time.sleep(0.01)
+        assert settling.result() == SettleCounts(accepted=1)
+    row = world.delivery()
+    assert (row.acked_version, row.state) == (claimed.version, "due")
 
 
 def test_a_dossier_is_idle_once_its_version_and_all_its_steps_are_acknowledged(world: World) -> None:
