@@ -35,7 +35,8 @@ _CLAIM_AT_LEAST = 200
 _FRUITLESS_BATCHES = 3
 _LOOK_EVERY_S = 1.0  # for what has changed meanwhile; a claim that finds nothing looks at once
 _SHORTEST_PAUSE_S = 0.05  # our clock and the database's may differ by a little
-_OTHERS_S = 1.0  # how often to look whether other workers are done with what they have
+_OTHERS_S = 0.5  # how often to look whether other workers are done with what they have ...
+_OTHERS_LONGEST_S = 10.0  # ... and how long in all: they may be dead, and their lease long
 _LANES = 3
 
 
@@ -118,6 +119,7 @@ class _Clock:
     def __init__(self, *, budget_s: float | None, wait_s: float) -> None:
         self._end = None if budget_s is None else time.monotonic() + budget_s
         self._patience_s = wait_s
+        self._for_others_s = _OTHERS_LONGEST_S
 
     @property
     def is_over(self) -> bool:
@@ -128,10 +130,13 @@ class _Clock:
 
         Nobody can tell when other workers will be done with what they have: mostly long before their lease ends.
         """
-        moments = [backlog.next_due_at] if backlog.next_due_at else []
-        if backlog.leased:
-            moments.append(now() + timedelta(seconds=_OTHERS_S))
-        return bool(moments) and self.wait_until(min(moments), sleep)
+        due_at = backlog.next_due_at
+        if backlog.leased and self._for_others_s > 0:
+            look_at = now() + timedelta(seconds=_OTHERS_S)
+            if due_at is None or look_at < due_at:
+                self._for_others_s -= _OTHERS_S
+                return self.wait_until(look_at, sleep)
+        return self.wait_until(due_at, sleep)
 
     def wait_until(self, moment: datetime | None, sleep: Callable[[float], object] = time.sleep) -> bool:
         """Sleep until ``moment``; False when that is beyond the patience left, or nobody knows when."""
