@@ -60,7 +60,6 @@ class Outcome(StrEnum):
 class Item:
     """One message to a target. ``key`` names it in verdicts; ``known``: the target once acknowledged the dossier.
 
-    ``written``: the payload as JSON, where that was needed already, so that it need not be written twice.
     ``held_as``: the code under which the target holds the dossier, or is likely to, where that is not the one that the
     payload carries. ``notice``: of a step, what it is told as to a target on which the dossier was filed.
     """
@@ -71,7 +70,6 @@ class Item:
     known: bool = False
     held_as: str | None = None
     notice: Mapping[str, Any] | None = None
-    written: bytes | None = None
 
 
 @dataclass(slots=True)

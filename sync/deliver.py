@@ -134,8 +134,10 @@ class _Clock:
         if backlog.leased and self._for_others_s > 0:
             look_at = now() + timedelta(seconds=_OTHERS_S)
             if due_at is None or look_at < due_at:
-                self._for_others_s -= _OTHERS_S
-                return self.wait_until(look_at, sleep)
+                patience_s = self._patience_s
+                waited = self.wait_until(look_at, sleep)
+                self._for_others_s -= patience_s - self._patience_s
+                return waited
         return self.wait_until(due_at, sleep)
 
     def wait_until(self, moment: datetime | None, sleep: Callable[[float], object] = time.sleep) -> bool:

@@ -286,7 +286,6 @@ class Waves:
     ) -> _Outgoing:
         step = int(source.get("step_no", 0))
         is_dossier = phase is Phase.DOSSIER
-        written = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
         return _Outgoing(
             row=row,
             item=Item(
@@ -296,12 +295,11 @@ class Waves:
                 known=row.known,
                 held_as=self._codes.of(row),
                 notice=notice,
-                written=written,
             ),
             phase=phase,
             version=row.version,
             step=step,
-            fingerprint=hashlib.blake2b(written, digest_size=16).digest() if is_dossier else None,
+            fingerprint=_fingerprint(payload) if is_dossier else None,
             last=not row.steps if is_dossier else step == row.steps[-1]["step_no"],
             passes=self._passes(row, phase),
         )
@@ -394,6 +392,10 @@ class Waves:
         delivery.settle(self.context.engine, self.entry.system, rows, owner=self.owner, patience=self._patience)
         for row in rows:
             self.counts[row.outcome.value] += 1
+
+
+def _fingerprint(payload: Mapping[str, Any]) -> bytes:
+    return hashlib.blake2b(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def _portions(messages: Sequence[_Outgoing], size: int) -> Iterable[Sequence[_Outgoing]]:

@@ -9,8 +9,6 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-import orjson
-
 from connectors.api import Catalogue, CatalogueEntry, CheckResult, Held, Item, Verdict
 from connectors.catalog_models import TargetEntry
 from connectors.connections import ConnectionSettings
@@ -22,7 +20,7 @@ from connectors.targets.answers import Kind, Reply, of_error, raised
 from connectors.targets.batches import Sequences, Upserts
 from connectors.targets.checks import checked
 from connectors.targets.held import canonical_code, national_state, readable_fields, written_forms
-from connectors.targets.npsp_calls import Called, Line, Record, Service, calls_of
+from connectors.targets.npsp_calls import Called, Line, Service, calls_of
 from connectors.targets.npsp_codes import given_codes, other_code
 from connectors.targets.options import NpspOptions
 from connectors.targets.reports import report_verdict
@@ -144,7 +142,7 @@ class NpspTarget:
         return replace(reply, reason=f"{Service.NOTICE}: {reply.reason}") if reply.reason else reply
 
     def _reply(self, service: Service, items: Sequence[Item], update: bool | None = None) -> Reply:
-        records = [_record(item) for item in items]
+        records = [{**item.payload, "MaHoSo": item.held_as} if item.held_as else item.payload for item in items]
         try:
             called = self._calls.push(service, records, update)
         except ConnectorError as error:
@@ -190,12 +188,6 @@ class NpspTarget:
     def _harmless_read(self) -> str:
         self._records(self._look_up(f"{self._unit}-{_NOBODYS_CODE}"))
         return "a look-up was answered"
-
-
-def _record(item: Item) -> Record:
-    if item.held_as:
-        return {**item.payload, "MaHoSo": item.held_as}
-    return orjson.Fragment(item.written) if item.written else item.payload
 
 
 def _is_about(record: Mapping[str, Any], form: str, code: str) -> bool:

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-import orjson
-
 from connectors.auth import Keeper, signed_in
 from connectors.errors import NotSignedIn
 from connectors.http import Answer, HttpClient
@@ -27,8 +25,7 @@ from connectors.targets.checks import sign_in_as_precondition
 from connectors.targets.npsp_answers import classify_answer
 from connectors.targets.options import DispatchCalls, NpspOptions, ServiceCalls, UrlCalls
 
-Record = Mapping[str, Any] | orjson.Fragment
-Records = Sequence[Record]
+Records = Sequence[Mapping[str, Any]]
 
 
 class Service(StrEnum):
