@@ -39,10 +39,17 @@ _BACKEND_VARIABLES = tuple(
 )
 
 
+@dataclass(slots=True)
+class Turn:
+    """One call's turn. ``went_well``: a complete answer came, and its status finds no fault."""
+
+    went_well: bool = False
+
+
 class Turnstile(Protocol):
     """Lets calls to a system go, one by one, within the limits that all processes share."""
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self) -> AbstractContextManager[Turn]:
         """Wait until one call may go; it is over at the end of the block. Raises ``NoTurn``."""
         ...
 

@@ -28,7 +28,7 @@ import urllib3
 
 from connectors import deadline, json_text
 from connectors.catalog_models import Limits, Timeouts
-from connectors.connections import ConnectionSettings
+from connectors.connections import ConnectionSettings, Turn
 from connectors.errors import BrokenAnswer, CertificateProblem, ConnectorError, OutcomeUnknown
 from connectors.outcomes import of_status, of_transport
 
@@ -204,17 +204,20 @@ class HttpClient:
     ) -> Iterator[Streamed]:
         limits = self._timeouts
         budget = _Budget(limits.total_s)
+        url = self.settings.base_url + path
+        # Written before its turn has come: what may be called at once is the target's to bear, not ours to waste.
+        prepared = self._guarded(where, budget, lambda: self._prepared(method, url, params, body, headers))
 
         def send() -> requests.Response:
             return self._session.send(
-                self._prepared(method, self.settings.base_url + path, params, body, headers),
+                prepared,
                 timeout=(min(limits.connect_s, limits.total_s), limits.read_s),
                 proxies=self._session.proxies,
                 allow_redirects=False,
                 stream=True,
             )
 
-        with self._turn(), self._guarded(where, budget, send) as response:
+        with self._turn() as turn, self._guarded(where, budget, send) as response:
             yield Streamed(
                 system=self.system,
                 where=where,
@@ -222,6 +225,7 @@ class HttpClient:
                 headers={name.lower(): value for name, value in response.headers.items()},
                 chunks=self._read(where, response, budget),
             )
+            turn.went_well = 200 <= response.status_code < 300
 
     def _prepared(
         self,
@@ -244,9 +248,9 @@ class HttpClient:
         )
         return prepared
 
-    def _turn(self) -> AbstractContextManager[None]:
+    def _turn(self) -> AbstractContextManager[Turn]:
         turnstile = self.settings.turnstile
-        return turnstile.turn() if turnstile else nullcontext()
+        return turnstile.turn() if turnstile else nullcontext(Turn())
 
     def _guarded(self, where: str, budget: "_Budget", call: Callable[[], T]) -> T:
         """``call()`` within what is left of the total time; what goes wrong comes out as a ``ConnectorError``."""

@@ -67,7 +67,9 @@ def claim(
         caught_up_at = life.caught_up_at(cursor)
         keys = {"target": target, "owner": owner, "caught_up_at": caught_up_at}
         rows: list[_Leased] = []
-        for priority in delivery_sql.NEWS if only_news else delivery_sql.PRIORITIES:
+        priorities = _array(delivery_sql.NEWS if only_news else delivery_sql.PRIORITIES)
+        waiting = cursor.execute(delivery_sql.WAITING_PRIORITIES, {"target": target, "priorities": priorities})
+        for (priority,) in waiting.fetchall():
             rows += _in_turns(cursor, {**keys, "priority": priority}, limit - len(rows))
         if not rows:
             return []

@@ -144,6 +144,14 @@ def _end_leases(chosen: str, due_at: str) -> str:
 
 END_EXPIRED_LEASES = _end_leases("until < now()", "now()")
 RELEASE = _end_leases("owner = %(owner)s", "now() + make_interval(secs => %(delay_s)s)")
+# Asked first: most priorities are empty, and to find that out bucket by bucket costs many times as much.
+WAITING_PRIORITIES = """
+    SELECT priority
+    FROM unnest(%(priorities)s::smallint[]) AS level (priority)
+    WHERE EXISTS (SELECT FROM delivery
+                  WHERE target = %(target)s AND state IN ('due', 'doubt') AND delivery.priority = level.priority)
+    ORDER BY priority
+"""
 # One priority at a time, and of each bucket a share: the index then gives the oldest due rows of each in order, and
 # rows that wait for their next try (due later) are never walked over. So the cost of a claim does not grow with the
 # backlog, and no agency waits behind another one's.
@@ -300,14 +308,15 @@ SETTLE = f"""
                greatest(acked_step, CASE WHEN is_record THEN passes WHEN is_there THEN step END) AS to_step,
                failing.is_strike, failing.gave_up, failing.gave_up AND NOT failing.is_strike AS gave_up_alone
         FROM told
-        LEFT JOIN target_gate gate ON gate.target = %(target)s
         CROSS JOIN LATERAL (
             SELECT is_strike, coalesce(CASE WHEN is_strike
                 THEN told.strikes + 1 >= %(most_strikes)s
                     OR told.failing_since <= now() - make_interval(secs => %(longest_s)s)
                 ELSE told.failing_since <= now() - make_interval(secs => %(alone_s)s)
             END, false) AS gave_up
-            FROM (SELECT coalesce(gate.taken_at > told.last_at, false)) AS healthy (is_strike)
+            FROM (
+                SELECT coalesce((SELECT taken_at FROM target_gate WHERE target = %(target)s) > told.last_at, false)
+            ) AS healthy (is_strike)
         ) failing
     ), after AS MATERIALIZED (
         SELECT reached.*,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from connectors.api import Outcome, Verdict
+from connectors.connections import Turn
 from connectors.errors import NoTurn
 from connectors.traffic import quiet_until
 from ledger import gate as shared
@@ -37,6 +38,7 @@ _SLOT_MARGIN_S = 10.0  # slots outlive the longest call that may begin on them b
 _TOO_LATE_S = 0.01  # a turn is used at its moment or not at all ...
 _OVERSLEPT_S = 0.05  # ... even when the machine is busy and wakes us late
 _TURNS_PER_CALL = 4
+_STEP_ASIDE_S = 0.0001  # after a call, for whoever waits for the turn: Python lets a thread run on for 50 times as long
 _SLOW_SHARE = 0.9  # of the read time limit: such a call timed out
 
 
@@ -84,7 +86,7 @@ class Gate:
         self._told = self._silent = Told(holder=uuid4(), wants=entry.concurrency, reads_only=reads_only)
         self._grant = Grant()
         self._turns: deque[float] = deque()
-        self._busy = 0
+        self._busy = self._waiting = 0
         self._spoke_at = self._slots_until = float("-inf")
         self._changed = threading.Condition()
         self._local = threading.local()
@@ -123,12 +125,16 @@ class Gate:
 
     @contextmanager
     def begun_before(self, deadline: float) -> Iterator[None]:
-        """Calls of this thread inside the block begin before ``deadline`` (monotonic seconds) or not at all."""
-        self._local.deadline, self._local.refused = deadline, False
+        """Calls of this thread inside the block begin before ``deadline`` (monotonic seconds) or not at all.
+
+        What is ``sent`` inside is told before anybody else takes the place of a call that did not go well.
+        """
+        self._local.deadline, self._local.refused, self._local.longest_s = deadline, False, 0.0
         try:
             yield
         finally:
             self._local.deadline = None
+            self._leave_at_last()
 
     @property
     def refused(self) -> bool:
@@ -138,23 +144,27 @@ class Gate:
     # -- calls -------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[Turn]:
         """See ``connectors.connections.Turnstile``."""
+        self._leave_at_last()
         deadline = getattr(self._local, "deadline", None)
         while not self._awake_for(self._enter(deadline)):
             pass
+        began, turn = monotonic(), Turn()
         try:
-            yield
+            yield turn
         finally:
-            with self._changed:
-                self._busy -= 1
-                self._changed.notify_all()
+            if deadline is None or (turn.went_well and not self._grant.trying):
+                self._leave()
+            else:
+                self._local.stays = True
+            self._local.longest_s = max(getattr(self._local, "longest_s", 0.0), monotonic() - began)
 
-    def sent(self, verdicts: Sequence[Verdict], *, took_s: float, again: bool) -> None:
-        """How a call ended; ``again``: its messages had failed before."""
+    def sent(self, verdicts: Sequence[Verdict], *, again: bool) -> None:
+        """What became of this thread's ``begun_before`` block; ``again``: its messages had failed before."""
         good = any(each.outcome not in (Outcome.RETRY, Outcome.IN_DOUBT) for each in verdicts)
         asked = max((each.retry_after_s or 0.0 for each in verdicts if each.outcome is Outcome.RETRY), default=0.0)
-        timed_out = took_s >= self._entry.timeouts.read_s * _SLOW_SHARE
+        timed_out = self._local.longest_s >= self._entry.timeouts.read_s * _SLOW_SHARE
         refused = any(each.outcome is Outcome.RETRY for each in verdicts)
         self._note(good=good, taken=good, slowed=not good and (timed_out or refused), again=again, asked_s=asked)
 
@@ -203,7 +213,9 @@ class Gate:
                     if begins is not None:
                         self._busy += 1
                         return begins
+                self._waiting += 1
                 self._changed.wait(_SHORT_S)
+                self._waiting -= 1
 
     def _awake_for(self, begins: float) -> bool:
         """Sleep until the turn; False when it has gone by, and was given back."""
@@ -216,6 +228,19 @@ class Gate:
             self._told = replace(self._told, unused=self._told.unused + 1)
             self._changed.notify_all()
         return False
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
+            is_awaited = self._waiting > 0
+        if is_awaited:
+            sleep(_STEP_ASIDE_S)
+
+    def _leave_at_last(self) -> None:
+        if getattr(self._local, "stays", False):
+            self._local.stays = False
+            self._leave()
 
     def _next_turn(self, moment: float) -> float | None:
         if not self._metered:

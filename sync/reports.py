@@ -289,12 +289,10 @@ class _Sender:
             known=report.doubt is not None,
         )
         with self._gate.begun_before(begin_before):
-            started = time.monotonic()
             verdict = self._connector.send_report(report.kind, item)
-            took_s = time.monotonic() - started
-        if self._gate.refused and verdict.outcome is Outcome.RETRY:
-            return None
-        self._gate.sent([verdict], took_s=took_s, again=report.attempts > 0)
+            if self._gate.refused and verdict.outcome is Outcome.RETRY:
+                return None
+            self._gate.sent([verdict], again=report.attempts > 0)
         return verdict
 
     def _give_back(self, report: ClaimedReport, *, doubles: bool = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType, TracebackType
@@ -31,7 +30,9 @@ class Senders:
         self._local = threading.local()
         self._opened: list[Target] = []
         self._guard = threading.Lock()
-        self._pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="sender")
+        # One more than may call at once: its message is written by the time another one's call ends.
+        threads = count + 1 if count > 1 else 1
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="sender")
 
     def __enter__(self) -> Self:
         return self
@@ -57,14 +58,12 @@ class Senders:
             if self._gate.rest() is not None:
                 return []
             with self._gate.begun_before(begin_before):
-                started = time.monotonic()
                 target = self._target()
                 verdicts = target.send_dossiers(portion) if phase is Phase.DOSSIER else target.send_steps(portion)
-                took_s = time.monotonic() - started
-            if self._gate.refused:
-                # Of a batch in parts some may have gone out; the others were told to come back, and are untried.
-                return [each for each in verdicts if each.outcome is not Outcome.RETRY]
-            self._gate.sent(verdicts, took_s=took_s, again=again)
+                if self._gate.refused:
+                    # Of a batch in parts some may have gone out; the others were told to come back, and are untried.
+                    return [each for each in verdicts if each.outcome is not Outcome.RETRY]
+                self._gate.sent(verdicts, again=again)
             return verdicts
 
         portions = [items[start : start + batch] for start in range(0, len(items), batch)]

@@ -390,8 +390,7 @@ class Waves:
     def _book(self, rows: Sequence[Settlement]) -> None:
         """Also for no rows at all: then nothing of what was marked went out."""
         delivery.settle(self.context.engine, self.entry.system, rows, owner=self.owner, patience=self._patience)
-        for row in rows:
-            self.counts[row.outcome.value] += 1
+        self.counts.update(row.outcome for row in rows)
 
 
 def _fingerprint(payload: Mapping[str, Any]) -> bytes:

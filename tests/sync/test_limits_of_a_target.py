@@ -9,6 +9,7 @@ import pytest
 from counting_target import Counting, Open
 from sqlalchemy import Engine
 
+from connectors.api import Outcome, Verdict
 from connectors.errors import NoTurn
 from ledger import gate as shared
 from ledger.again import resend_dead
@@ -30,6 +31,16 @@ def test_calls_at_once_stay_within_the_quota_though_more_threads_would_call(desk
     target.slow_s = 0.01
     report = deliver(one.context, "feed")
     assert (report.accepted, report.remaining) == (60, 0)
+    assert target.most_at_once == 3
+
+
+def test_a_worker_calls_no_more_at_once_than_its_entry_says_though_it_writes_one_message_ahead(
+    desk: Open, target: Counting
+) -> None:
+    one = desk(concurrency=3)
+    one.news(*range(60))
+    target.slow_s = 0.01
+    assert deliver(one.context, "feed").accepted == 60
     assert target.most_at_once == 3
 
 
@@ -91,6 +102,31 @@ def test_a_target_that_asks_to_be_left_alone_is_not_called_by_anybody(desk: Open
     target.retry_after_s = None
     assert deliver(one.context, "feed").sent == 0
     assert target.calls <= 4
+
+
+@pytest.mark.parametrize(("call_s", "pace"), [(0.0, 1.0), (0.3, 0.5)], ids=["waited", "timed out"])
+def test_a_target_is_slow_when_its_calls_are_and_not_when_they_wait_for_their_turn(
+    desk: Open, call_s: float, pace: float
+) -> None:
+    one = desk(concurrency=2, quota={"concurrent": 1}, timeouts={"read_s": 0.3, "total_s": 5})
+    begun, waited = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with gate.turn():
+            begun.set()
+            waited.wait()
+
+    with Gate(one.engine, one.context.catalog.target("feed")) as gate:
+        other = threading.Thread(target=hold)
+        other.start()
+        begun.wait()
+        threading.Timer(0.4, waited.set).start()
+        with gate.begun_before(time.monotonic() + 30):
+            with gate.turn():
+                time.sleep(call_s)
+            gate.sent([Verdict("1", Outcome.IN_DOUBT)], again=False)
+        other.join()
+    assert gates(one.engine)["feed"].pace == pace
 
 
 def test_a_poison_record_is_given_up_while_all_others_go_through_and_may_be_sent_again(
