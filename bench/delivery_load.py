@@ -1,6 +1,6 @@
 """How fast deliveries go out within a quota, and what a large backlog costs.
 
-Usage: ``python -m bench.delivery_load [--backlog 1000000] [--seconds 20]``. Starts a PostgreSQL of its own (fsync on)
+Usage: ``python -m bench.delivery_load [--backlog 1000000] [--seconds 60]``. Starts a PostgreSQL of its own (fsync on)
 and a portal that takes 50 ms for every call and allows 8 at once. It measures
 
 - calls per second of a bare loop of ``requests`` in as many threads as the quota allows calls;
@@ -138,8 +138,10 @@ def connection(port: int) -> str:
     return json.dumps(told)
 
 
-def worker(url: str, catalog: Path, port: int, seconds: float, result: Any) -> None:
-    """One process that delivers for some seconds; tells how many messages were accepted, and how long it took."""
+def worker(url: str, catalog: Path, port: int, seconds: float, begin: Any, result: Any) -> None:
+    """One process that delivers for some seconds; tells how many messages were accepted, and how long it took.
+
+    ``begin``: a barrier, so that none is measured while others are still starting."""
     os.environ |= {
         "AIRFLOW_CONN_NPSP": connection(port),
         "HOSYNC_DATABASE_URL": url,
@@ -147,6 +149,7 @@ def worker(url: str, catalog: Path, port: int, seconds: float, result: Any) -> N
         "HOSYNC_CATALOG": str(catalog),
     }
     with Context.from_env() as context:
+        begin.wait()
         begun = time.monotonic()
         report = deliver(context, "npsp", budget_s=seconds)
         result.put((report.accepted, time.monotonic() - begun))
@@ -159,10 +162,9 @@ def throughput(bench: Bench, port: int, *, batch: int, workers: int, seconds: fl
     concurrency = AT_ONCE if workers == 1 else AT_ONCE // 2
     catalog = entry(bench.folder, batch=batch, concurrency=concurrency)
     spawn = multiprocessing.get_context("spawn")
-    results: Any = spawn.Queue()
-    processes = [
-        spawn.Process(target=worker, args=(bench.url, catalog, port, seconds, results)) for _ in range(workers)
-    ]
+    begin, results = spawn.Barrier(workers), spawn.Queue()
+    told_to = (bench.url, catalog, port, seconds, begin, results)
+    processes = [spawn.Process(target=worker, args=told_to) for _ in range(workers)]
     for process in processes:
         process.start()
     told = [results.get() for _ in processes]
@@ -236,7 +238,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backlog", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
     with ledger() as bench, portal(LATENCY_S) as port:
         bare(port, seconds=options.seconds / 2)

@@ -84,7 +84,7 @@ _ZERO_WIDTH = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\u0085]")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # What Vietnamese text looks like after its UTF-8 bytes were read as Windows-1252; no Vietnamese word holds these.
-_DOUBLE_ENCODED = re.compile("áº|á»|Ä‘|Æ°")
+_DOUBLE_ENCODED = ("áº", "á»", "Ä‘", "Æ°")
 
 
 def clean_text(value: Any) -> str | None:
@@ -94,7 +94,8 @@ def clean_text(value: Any) -> str | None:
     text: str = value
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-        if _DOUBLE_ENCODED.search(text):
+        first, second, third, fourth = _DOUBLE_ENCODED
+        if first in text or second in text or third in text or fourth in text:
             raise ConversionError("encoding", "the text was encoded twice: UTF-8 read as Windows-1252")
         if "\ufffd" in text:
             raise ConversionError("encoding", "the text holds the mark that replaces unreadable bytes (U+FFFD)")
