@@ -17,7 +17,6 @@ import connectors.targets.npsp
 import sync.context
 import sync.deliver
 import sync.gate
-import sync.senders
 import sync.waves
 from ledger.engine import Cursor
 
@@ -85,7 +84,7 @@ def ours() -> Iterator[Clock]:
     """The product in this process reads a clock of the model's for the length of the block."""
     clock = Clock()
     with ExitStack() as stack:
-        for module in (sync.waves, sync.senders, sync.deliver):
+        for module in (sync.waves, sync.deliver):
             stack.enter_context(patch.object(module, "time", clock))
         for module in (sync.gate, connectors.targets.npsp):
             stack.enter_context(patch.object(module, "monotonic", clock.monotonic))
