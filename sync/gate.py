@@ -154,11 +154,11 @@ class Gate:
         try:
             yield turn
         finally:
+            self._local.longest_s = max(getattr(self._local, "longest_s", 0.0), monotonic() - began)
             if deadline is None or (turn.went_well and not self._grant.trying):
                 self._leave()
             else:
                 self._local.stays = True
-            self._local.longest_s = max(getattr(self._local, "longest_s", 0.0), monotonic() - began)
 
     def sent(self, verdicts: Sequence[Verdict], *, again: bool) -> None:
         """What became of this thread's ``begun_before`` block; ``again``: its messages had failed before."""

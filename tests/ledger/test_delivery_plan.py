@@ -9,7 +9,16 @@ import psycopg
 import pytest
 from ledger_world import World
 
-from ledger.delivery_sql import BUCKETS, CLAIM, END_EXPIRED_LEASES, NORMAL, RELEASE, SETTLE
+from ledger.delivery_sql import (
+    BUCKETS,
+    CLAIM,
+    END_EXPIRED_LEASES,
+    NORMAL,
+    PRIORITIES,
+    RELEASE,
+    SETTLE,
+    WAITING_PRIORITIES,
+)
 
 BACKLOG = 100_000
 LEASED = 500
@@ -57,6 +66,15 @@ def test_a_claim_neither_sorts_nor_walks_the_backlog(database_url: str) -> None:
     assert walk["Actual Rows"] * walk["Actual Loops"] == 100
     assert walk.get("Rows Removed by Filter", 0) == 0
     assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 5_000
+
+
+@pytest.mark.usefixtures("_backlog")
+def test_which_priorities_wait_is_seen_without_walking_the_backlog(database_url: str) -> None:
+    nodes = _plan(database_url, WAITING_PRIORITIES, {"target": "npsp", "priorities": list(PRIORITIES)})
+    (walk,) = [node for node in nodes if node.get("Relation Name") == "delivery"]
+    assert walk.get("Index Name") == "delivery_claimable"
+    assert walk["Actual Rows"] * walk["Actual Loops"] <= len(PRIORITIES)
+    assert nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"] < 100
 
 
 @pytest.mark.usefixtures("_backlog", "_leased")

@@ -104,6 +104,29 @@ def test_a_target_that_asks_to_be_left_alone_is_not_called_by_anybody(desk: Open
     assert target.calls <= 4
 
 
+def test_nobody_calls_in_the_place_of_a_call_that_was_asked_to_stop(desk: Open) -> None:
+    one = desk(concurrency=2, quota={"concurrent": 1})
+    calls: list[str] = []
+
+    def call_too() -> None:
+        try:
+            with gate.turn():
+                calls.append("went")
+        except NoTurn:
+            calls.append("stopped")
+
+    with Gate(one.engine, one.context.catalog.target("feed")) as gate:
+        with gate.begun_before(time.monotonic() + 30):
+            with gate.turn():
+                other = threading.Thread(target=call_too)
+                other.start()
+                time.sleep(0.2)
+            time.sleep(0.3)  # the answer is being understood
+            gate.sent([Verdict("1", Outcome.RETRY, retry_after_s=600)], again=False)
+        other.join()
+    assert calls == ["stopped"]
+
+
 @pytest.mark.parametrize(("call_s", "pace"), [(0.0, 1.0), (0.3, 0.5)], ids=["waited", "timed out"])
 def test_a_target_is_slow_when_its_calls_are_and_not_when_they_wait_for_their_turn(
     desk: Open, call_s: float, pace: float
